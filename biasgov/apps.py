@@ -1,0 +1,46 @@
+"""Binds Celery to Django and refuses to start on a configuration that would only fail later."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.core.checks import CheckMessage, Error, Tags, register
+
+
+class BiasgovConfig(AppConfig):
+    name = "biasgov"
+
+    def ready(self) -> None:
+        from biasgov.celery import app
+
+        app.set_default()
+        register(check_configuration, Tags.security)
+
+
+def check_configuration(**_: Any) -> list[CheckMessage]:
+    """Every process of a side has its database, its broker and its keys before it serves anything."""
+    from django.conf import settings
+
+    from biasgov.environment import ConfigurationError
+
+    found: list[CheckMessage] = []
+    if not settings.DATABASE_URL:
+        found.append(
+            Error(
+                f"No database is configured for the {settings.SIDE} side.",
+                hint="Set DATABASE_URL (web), COMPUTE_DATABASE_URL (compute) or OWNER_DATABASE_URL (migrations), "
+                "or start the embedded services: python -m biasgov.local start.",
+                id="biasgov.E001",
+            )
+        )
+    if not settings.REDIS_URL and settings.SIDE != "owner":
+        found.append(Error("No broker is configured.", hint="Set REDIS_URL.", id="biasgov.E002"))
+    for name in settings.KEYRING.paths:
+        if settings.SIDE == "test" or (name == "django_secret" and settings.SECRET_KEY):
+            continue
+        try:
+            settings.KEYRING.path(name)
+        except ConfigurationError as error:
+            found.append(Error(str(error), id="biasgov.E003"))
+    return found

@@ -1,0 +1,39 @@
+"""The Celery application, its two queues and the whole beat schedule.
+
+The schedule only wakes the pipeline: what must happen is a row in PostgreSQL (a dirty hour, a run not answered
+yet, an unsent message) that each task finds by itself, so a lost message costs a minute and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "biasgov.settings")
+
+app = Celery("biasgov")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["apps.pipeline"])
+
+app.conf.task_routes = {
+    "compute.*": {"queue": "compute"},
+    "governance.*": {"queue": "governance"},
+}
+
+app.conf.beat_schedule = {
+    "open sealed uploads": {"task": "compute.open_uploads", "schedule": 20.0, "options": {"expires": 20}},
+    "count dirty hours and evaluate windows": {
+        "task": "compute.sweep",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
+    "evaluate every model on the hour": {
+        "task": "compute.evaluate_due",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "answer new runs": {"task": "governance.respond", "schedule": 10.0, "options": {"expires": 10}},
+    "deliver messages": {"task": "governance.deliver", "schedule": 5.0, "options": {"expires": 5}},
+    "watch freshness": {"task": "governance.watch", "schedule": 60.0, "options": {"expires": 60}},
+}

@@ -1,0 +1,83 @@
+"""Who may do what to which table: the whole privilege matrix of the two sides, in one place.
+
+`apply` revokes everything and grants what stands here, so a privilege that is not in the table does not exist.
+Column lists may be given as ``UPDATE(column, column)``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+WEB = "biasgov_web"
+COMPUTE = "biasgov_compute"
+OWNER = "biasgov_owner"
+
+READ = "SELECT"
+APPEND = "SELECT, INSERT"
+WRITE = "SELECT, INSERT, UPDATE, DELETE"
+
+SCHEMAS: dict[str, tuple[str, ...]] = {
+    WEB: ("public",),
+    COMPUTE: ("public", "vault", "cube"),
+}
+
+GRANTS: dict[str, dict[str, str]] = {
+    WEB: {
+        "auth_group": READ,
+        "auth_group_permissions": READ,
+        "auth_permission": READ,
+        "axes_accessattempt": WRITE,
+        "axes_accessattemptexpiration": WRITE,
+        "axes_accessfailurelog": WRITE,
+        "axes_accesslog": WRITE,
+        "django_content_type": READ,
+        "django_migrations": READ,
+        "django_session": WRITE,
+        "guardian_groupobjectpermission": WRITE,
+        "guardian_userobjectpermission": WRITE,
+    },
+    COMPUTE: {
+        "django_content_type": READ,
+        "django_migrations": READ,
+    },
+}
+
+
+def apply(connection: Any, *, owner: str = OWNER) -> None:
+    """Make the privileges of both sides what this module says.
+
+    Parameters
+    ----------
+    connection
+        A Django or psycopg connection whose current role owns the tables.
+    owner
+        The owning role; its sequences are usable by whoever may insert.
+
+    Raises
+    ------
+    psycopg.errors.UndefinedTable
+        The matrix names a table that the migrations did not create.
+    """
+    with connection.cursor() as cursor:
+        for role, schemas in SCHEMAS.items():
+            for schema in ("public", "vault", "cube"):
+                cursor.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role}")
+                cursor.execute(f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA {schema} FROM {role}")
+                cursor.execute(f"REVOKE ALL ON SCHEMA {schema} FROM {role}")
+            for schema in schemas:
+                cursor.execute(f"GRANT USAGE ON SCHEMA {schema} TO {role}")
+            for table, verbs in GRANTS[role].items():
+                cursor.execute(f"GRANT {verbs} ON {table} TO {role}")
+                if "INSERT" in verbs:
+                    for sequence in _sequences(cursor, table):
+                        cursor.execute(f"GRANT USAGE ON SEQUENCE {sequence} TO {role}")
+
+
+def _sequences(cursor: Any, table: str) -> list[str]:
+    cursor.execute(
+        "SELECT format('%%I.%%I', n.nspname, s.relname) FROM pg_depend d"
+        " JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S' JOIN pg_namespace n ON n.oid = s.relnamespace"
+        " WHERE d.refobjid = %s::regclass AND d.deptype IN ('a', 'i')",
+        [table],
+    )
+    return [row[0] for row in cursor.fetchall()]
