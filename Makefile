@@ -55,6 +55,7 @@ check: $(VENV)/dev.stamp ## ruff, mypy, import contracts, migrations, deployment
 	$(BIN)/python -m tests.check_django
 
 lock: $(UV) ## pin the newest allowed versions again
+	$(UV) pip compile -q --upgrade pyproject.toml --extra server --generate-hashes --no-header --python-version 3.11 -o requirements/server.lock
 	$(UV) pip compile -q --upgrade pyproject.toml --extra server --extra embedded --extra demo --generate-hashes --no-header --python-version 3.11 -o requirements/demo.lock
 	$(UV) pip compile -q --upgrade pyproject.toml --extra server --extra embedded --extra demo --extra dev -c requirements/demo.lock --generate-hashes --no-header --python-version 3.11 -o requirements/dev.lock
 	$(UV) pip compile -q --upgrade requirements/bench.in --generate-hashes --no-header --python-version 3.11 -o requirements/bench.lock

@@ -47,7 +47,7 @@ class Keyring:
             raise ConfigurationError(
                 f"Key file {path} is missing: run 'manage.py setup_keys', or set BIASGOV_{name.upper()}_FILE."
             )
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        if stat.S_IMODE(path.stat().st_mode) & 0o027:
             raise ConfigurationError(f"Key file {path} is readable by others: run 'chmod 600 {path}'.")
         return path
 
@@ -84,18 +84,11 @@ def locate(home: Path, *, side: str) -> Keyring:
         "owner": (),
         "test": SHARED + WEB + COMPUTE,
     }.get(side, ())
-    folders = (
-        {name: "web" for name in WEB}
-        | {name: "compute" for name in COMPUTE}
-        | {name: "shared" for name in SHARED}
-    )
+    folders = dict.fromkeys(WEB, "web") | dict.fromkeys(COMPUTE, "compute") | dict.fromkeys(SHARED, "shared")
     return Keyring(
         side,
         {
-            name: Path(
-                os.environ.get(f"BIASGOV_{name.upper()}_FILE")
-                or home / "keys" / folders[name] / f"{name}.key"
-            )
+            name: Path(os.environ.get(f"BIASGOV_{name.upper()}_FILE") or home / "keys" / folders[name] / f"{name}.key")
             for name in allowed
         },
     )

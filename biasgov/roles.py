@@ -29,9 +29,7 @@ TEST = "biasgov_test"
 SIGN_IN_ROLES = (MIGRATOR, WEB, COMPUTE)
 
 
-def create_roles(
-    admin_connection: psycopg.Connection[Any], *, passwords: Mapping[str, str], database: str
-) -> None:
+def create_roles(admin_connection: psycopg.Connection[Any], *, passwords: Mapping[str, str], database: str) -> None:
     """Create or correct the roles and the database; harmless when repeated.
 
     ``admin_connection`` belongs to a superuser, is in autocommit mode and may be on any database of the cluster.
@@ -53,9 +51,7 @@ def create_roles(
     prepare_database(admin_connection, database=database)
 
 
-def prepare_database(
-    admin_connection: psycopg.Connection[Any], *, database: str, template: str | None = None
-) -> None:
+def prepare_database(admin_connection: psycopg.Connection[Any], *, database: str, template: str | None = None) -> None:
     """Create ``database`` if it is missing, owned by ``OWNER``, and close it and its ``public`` schema to PUBLIC.
 
     ``template`` names the database to copy when it has to be created. Raises what psycopg raises, for instance
@@ -64,9 +60,7 @@ def prepare_database(
     name = sql.Identifier(database)
     if not database_exists(admin_connection, database):
         copy = sql.SQL(" TEMPLATE {}").format(sql.Identifier(template)) if template else sql.SQL("")
-        admin_connection.execute(
-            sql.SQL("CREATE DATABASE {} OWNER {}").format(name, sql.Identifier(OWNER)) + copy
-        )
+        admin_connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, sql.Identifier(OWNER)) + copy)
     connecting = [role for role in (*SIGN_IN_ROLES, TEST) if _role_exists(admin_connection, role)]
     with admin_connection.transaction():
         admin_connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, sql.Identifier(OWNER)))
@@ -82,9 +76,7 @@ def prepare_database(
 
 def drop_database(admin_connection: psycopg.Connection[Any], *, database: str) -> None:
     """Drop ``database`` if it exists, ending the sessions in it."""
-    admin_connection.execute(
-        sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database))
-    )
+    admin_connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
 
 
 def database_exists(connection: psycopg.Connection[Any], database: str) -> bool:

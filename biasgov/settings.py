@@ -16,26 +16,33 @@ HOME = local.home()
 DEBUG = environment.flag("DEBUG")
 TESTING = SIDE == "test"
 
-SERVICES = local.running(HOME)
 KEYRING = keyring.locate(HOME, side=SIDE)
 SECRET_KEY = KEYRING.django_secret
 
-_DATABASES = {
-    "web": ("DATABASE_URL", SERVICES and SERVICES.database_url, ""),
-    "compute": ("COMPUTE_DATABASE_URL", SERVICES and SERVICES.compute_database_url, ""),
-    "owner": ("OWNER_DATABASE_URL", SERVICES and SERVICES.owner_database_url, "biasgov_owner"),
-    "test": ("TEST_DATABASE_URL", SERVICES and SERVICES.test_database_url, ""),
+_DATABASE_VARIABLES = {
+    "web": "DATABASE_URL",
+    "compute": "COMPUTE_DATABASE_URL",
+    "owner": "OWNER_DATABASE_URL",
+    "test": "TEST_DATABASE_URL",
 }
-if SIDE not in _DATABASES:
-    raise environment.ConfigurationError(f"BIASGOV_SIDE={SIDE!r} is none of {', '.join(_DATABASES)}.")
-_variable, _embedded, _role = _DATABASES[SIDE]
-DATABASE_URL = environment.text(_variable) or _embedded
+if SIDE not in _DATABASE_VARIABLES:
+    raise environment.ConfigurationError(f"BIASGOV_SIDE={SIDE!r} is none of {', '.join(_DATABASE_VARIABLES)}.")
+
+
+def _addresses() -> tuple[str, str]:
+    """This side's database and the broker; the embedded services' state is opened only if one is not given."""
+    database, redis = environment.secret(_DATABASE_VARIABLES[SIDE]) or "", environment.secret("REDIS_URL") or ""
+    if not (database and redis) and (running := local.running(HOME)):
+        embedded = running.environment()
+        return database or embedded.get(_DATABASE_VARIABLES[SIDE], ""), redis or embedded["REDIS_URL"]
+    return database, redis
+
+
+DATABASE_URL, REDIS_URL = _addresses()
+_role = "biasgov_owner" if SIDE == "owner" else ""
 DATABASES = (
-    {"default": environment.database(DATABASE_URL, role=_role, application=f"biasgov-{SIDE}")}
-    if DATABASE_URL
-    else {}
+    {"default": environment.database(DATABASE_URL, role=_role, application=f"biasgov-{SIDE}")} if DATABASE_URL else {}
 )
-REDIS_URL = environment.text("REDIS_URL") or (SERVICES.redis_url if SERVICES else "")
 
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")

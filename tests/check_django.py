@@ -24,9 +24,7 @@ def run(side: str, home: str, *command: str) -> int:
     environment = os.environ | PRODUCTION | {"BIASGOV_SIDE": side, "BIASGOV_HOME": home}
     print("manage.py", *command, f"({side} side)", flush=True)  # noqa: T201
     warnings = ["-W", "ignore:Got an error checking a consistent migration history:RuntimeWarning"]
-    return subprocess.run(
-        [sys.executable, *warnings, "manage.py", *command], env=environment, check=False
-    ).returncode
+    return subprocess.run([sys.executable, *warnings, "manage.py", *command], env=environment, check=False).returncode
 
 
 def main() -> int:

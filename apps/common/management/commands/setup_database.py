@@ -30,6 +30,4 @@ class Command(BaseCommand):
         with transaction.atomic():
             grants.apply(connection)
         if options["verbosity"]:
-            self.stdout.write(
-                "Database ready: migrations applied, privileges set for biasgov_web and biasgov_compute."
-            )
+            self.stdout.write("Database ready: migrations applied, privileges set for biasgov_web and biasgov_compute.")
