@@ -1,0 +1,42 @@
+"""``python -m biasgov.local start|stop|status|env``: the embedded services by hand."""
+
+import argparse
+import shlex
+import sys
+
+from biasgov.local import LocalServicesError, Services, home, running, start, stop
+
+NOT_RUNNING = 3
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit code (3: not running, as with other services' status commands)."""
+    parser = argparse.ArgumentParser(prog="python -m biasgov.local", description=__doc__)
+    parser.add_argument("command", choices=["start", "stop", "status", "env"])
+    command = parser.parse_args(arguments).command
+    try:
+        return _run(command)
+    except LocalServicesError as error:
+        print(f"biasgov.local: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(command: str) -> int:
+    if command == "stop":
+        stop()
+        print(f"stopped: {home()}")
+        return 0
+    services: Services | None = start() if command == "start" else running()
+    if services is None:
+        print(f"not running: {home()}", file=sys.stderr)
+        return NOT_RUNNING
+    if command == "env":
+        for name, value in services.environment().items():
+            print(f"export {name}={shlex.quote(value)}")
+    else:
+        print(f"running: {services.home}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
