@@ -12,13 +12,21 @@ role                 meaning
 ``biasgov_compute``  the compute side
 ``biasgov_test``     the tests only: may act as each of the above and create databases
 ===================  ==============================================================================
+
+On an outside PostgreSQL run ``python -m biasgov.roles`` once, with ``ADMIN_DATABASE_URL`` (a superuser's) and
+``ROLE_PASSWORDS`` (a JSON object from role to password), each of them or its ``_FILE``, and ``DATABASE_NAME`` if the
+database is not to be called ``biasgov``. Running it again with other passwords changes them.
 """
 
+import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import psycopg
 from psycopg import sql
+
+from biasgov.environment import ConfigurationError, secret
 
 OWNER = "biasgov_owner"
 MIGRATOR = "biasgov_migrator"
@@ -96,7 +104,7 @@ def _role(connection: psycopg.Connection[Any], role: str, options: str, password
     connection.execute(
         sql.SQL("ALTER ROLE {} NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS {}").format(
             name,
-            sql.SQL(options),  # type: ignore[arg-type]
+            sql.SQL(options),
         )
     )
     if password is not None:
@@ -115,3 +123,22 @@ def _member(connection: psycopg.Connection[Any], role: str, *, of: str, inherit:
 def _connected_to(connection: psycopg.Connection[Any], database: str) -> psycopg.Connection[Any]:
     info = connection.info
     return psycopg.connect(info.dsn, password=info.password or None, dbname=database, autocommit=True)
+
+
+def main() -> None:
+    """Prepare an outside PostgreSQL from the environment. Raises ConfigurationError if something is not given."""
+    address, given = secret("ADMIN_DATABASE_URL"), secret("ROLE_PASSWORDS")
+    if not address or not given:
+        raise ConfigurationError("Set ADMIN_DATABASE_URL and ROLE_PASSWORDS, or ADMIN_DATABASE_URL_FILE and so on.")
+    try:
+        passwords = dict(json.loads(given))
+    except (ValueError, TypeError):
+        raise ConfigurationError("ROLE_PASSWORDS is not a JSON object from role to password.") from None
+    database = os.environ.get("DATABASE_NAME", "biasgov")
+    with psycopg.connect(address, autocommit=True) as connection:
+        create_roles(connection, passwords=passwords, database=database)
+    print(f"Database {database} is ready for {', '.join(SIGN_IN_ROLES)}.")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -36,17 +36,23 @@ class Programs:
 
 def make_home(home: Path, account: Account | None) -> None:
     """Create ``home``: closed to others, except that the account of root's servers may pass through it."""
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True)
+        home.chmod(0o700 if account is None else 0o711)
+    except FileExistsError:
+        # The modes of a directory that somebody else made are theirs; each of our files is closed by itself.
+        pass
+    except OSError as error:
+        raise LocalServicesError(f"{home} cannot be made ({error.strerror}). Set BIASGOV_HOME.") from error
     if home.stat().st_uid != os.geteuid():
         raise LocalServicesError(
             f"{home} belongs to another user. Start biasgov as that user, or set BIASGOV_HOME to a directory of "
             "your own."
         )
-    home.chmod(0o700 if account is None else 0o711)
 
 
 def choose_place(home: Path, account: Account | None) -> Path:
-    """The directory for the servers' files of a home that has none yet."""
+    """The directory for the servers' files of a home that has no state yet; it may exist only if it is outside."""
     inside = home / "services"
     if inside.exists():
         raise LocalServicesError(
@@ -55,11 +61,12 @@ def choose_place(home: Path, account: Account | None) -> Path:
         )
     if account is None or (socket_fits(inside / "run") and _may_enter(home, account)):
         return inside
-    outside = OUTSIDE / digest(home)
-    if outside.exists():
-        # The home these files belonged to was removed; they are kept, because removing data is not ours to decide.
-        outside.rename(outside.with_name(f"{outside.name}.abandoned-{time.time_ns()}"))
-    return outside
+    return OUTSIDE / digest(home)
+
+
+def set_aside(place: Path) -> None:
+    """Rename the files of a home that was removed: they are kept, because removing data is not ours to decide."""
+    place.rename(place.with_name(f"{place.name}.abandoned-{time.time_ns()}"))
 
 
 def make_place(place: Path, account: Account | None) -> None:
@@ -141,7 +148,7 @@ def _may_run(program: Path, account: Account | None) -> bool:
     if account is None:
         return True
     try:
-        tried = subprocess.run(
+        tried = subprocess.run(  # noqa: S603
             [program, "--version"], capture_output=True, check=False, env=environment(), **as_account(account)
         )
     except PermissionError:
@@ -151,7 +158,7 @@ def _may_run(program: Path, account: Account | None) -> bool:
 
 def _may_enter(directory: Path, account: Account) -> bool:
     # Asked of the kernel itself: mode bits alone would miss access control lists and mount options.
-    tried = subprocess.run(
+    tried = subprocess.run(  # noqa: S603
         ["/bin/sh", "-c", 'cd -- "$1"', "sh", str(directory)],
         stderr=subprocess.DEVNULL,
         check=False,
@@ -172,8 +179,7 @@ def _copy(sources: list[Path], target: Path, account: Account | None) -> Path:
                 shutil.copytree(source, partial / source.name, symlinks=True, ignore=unneeded)
             elif source.exists():
                 shutil.copy2(source, partial / source.name)
-        if account is not None:
-            partial.chmod(0o755)
+        partial.chmod(0o755)
         partial.rename(target)
     return target
 

@@ -14,12 +14,14 @@ import psycopg
 
 from biasgov.local.errors import LocalServicesError, last_lines
 from biasgov.local.places import PORT, own
-from biasgov.local.processes import Account, as_account, end, environment, launch, read_pid, runs_with
+from biasgov.local.processes import Account, Mark, as_account, end, environment, launch
 from biasgov.local.state import ADMIN, write_private
 
 READY_SECONDS = 120.0
 # Backends of a killed postmaster notice its death within about two seconds and hold its shared memory until then.
-RETRY_SECONDS = 20.0
+# A server whose lock file was removed ends itself within a minute.
+RETRY_SECONDS = 75.0
+STOPPING = [(signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0)]
 RETRY_SIGNS = ("lock file", "pre-existing shared memory block")
 
 SETTINGS = {
@@ -60,8 +62,13 @@ class Cluster:
 
     @property
     def data(self) -> Path:
-        """The data directory; on the command line of its server, which is how that is recognised."""
+        """The data directory."""
         return self.place / "postgres"
+
+    @property
+    def mark(self) -> Mark:
+        """How the server is recognised."""
+        return Mark("postgres", self.data)
 
     @property
     def log(self) -> Path:
@@ -71,14 +78,11 @@ class Cluster:
     @property
     def pid(self) -> int | None:
         """The process id of the running server, None if it does not run."""
-        pid = read_pid(self.data / "postmaster.pid")
-        return pid if pid is not None and runs_with(pid, str(self.data)) else None
+        return self.mark.pid(self.data / "postmaster.pid")
 
     def connect(self) -> psycopg.Connection[Any]:
         """A superuser's connection to the maintenance database, in autocommit mode."""
-        return psycopg.connect(
-            url(ADMIN, self.password, "postgres", self.sockets), autocommit=True, connect_timeout=5
-        )
+        return psycopg.connect(url(ADMIN, self.password, "postgres", self.sockets), autocommit=True, connect_timeout=5)
 
 
 def url(role: str, password: str, database: str, sockets: Path) -> str:
@@ -94,6 +98,9 @@ def ensure_running(cluster: Cluster, initdb: Path, postgres: Path) -> bool:
 
     True if this call started it. Raises LocalServicesError with the server's own last words.
     """
+    if cluster.pid is None:
+        for stray in cluster.mark.strays():
+            end(stray, cluster.mark, STOPPING)
     _initialise(cluster, initdb)
     deadline = time.monotonic() + RETRY_SECONDS
     started = False
@@ -142,7 +149,7 @@ def stop(cluster: Cluster) -> None:
     pid = cluster.pid
     if pid is None:
         return
-    if not end(pid, str(cluster.data), [(signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0)]):
+    if not end(pid, cluster.mark, STOPPING):
         raise LocalServicesError(
             f"PostgreSQL (process {pid}) does not stop. See {cluster.log}; `kill -KILL {pid}` loses nothing that "
             "was committed."
@@ -159,7 +166,7 @@ def _initialise(cluster: Cluster, initdb: Path) -> None:
     password_file = cluster.place / "initdb.password"
     write_private(password_file, cluster.password + "\n", cluster.account)
     try:
-        made = subprocess.run(
+        made = subprocess.run(  # noqa: S603
             [
                 str(initdb),
                 f"--pgdata={fresh}",
@@ -206,16 +213,15 @@ def _quoted(value: str) -> str:
 def _disown_stale_locks(cluster: Cluster) -> None:
     """Keep lock files whose process id now belongs to another program from blocking the start.
 
-    The data directory's lock is not removed but made to name this process: its other lines let PostgreSQL find
-    backends that outlived a killed server and still use its shared memory.
+    They are not removed but made to name this process: the other lines let PostgreSQL find backends that outlived
+    a killed server and still use its shared memory.
     """
-    (cluster.sockets / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
-    lock = cluster.data / "postmaster.pid"
-    try:
-        _, separator, rest = lock.read_text().partition("\n")
-    except FileNotFoundError:
-        return
-    write_private(lock, f"{os.getpid()}{separator}{rest}", cluster.account)
+    for lock in (cluster.data / "postmaster.pid", cluster.sockets / f".s.PGSQL.{PORT}.lock"):
+        try:
+            _, separator, rest = lock.read_text().partition("\n")
+        except FileNotFoundError:
+            continue
+        write_private(lock, f"{os.getpid()}{separator}{rest}", cluster.account)
 
 
 def _wait(cluster: Cluster, pid: int) -> bool:
@@ -231,7 +237,7 @@ def _wait(cluster: Cluster, pid: int) -> bool:
                     f"PostgreSQL in {cluster.place} refuses the password in state.json: they do not belong "
                     "together. Restore the state.json of this cluster."
                 ) from None
-            if not runs_with(pid, str(cluster.data)):
+            if not cluster.mark.on(pid):
                 return False
             if time.monotonic() > deadline:
                 raise LocalServicesError(

@@ -1,7 +1,7 @@
 """Starting, recognising and ending a server process.
 
 A process id in a file says little: the server may be long gone and its number given to another program. A process
-counts as our server only if its command line carries the path that we started it with.
+counts as our server only if its command line carries the program and the path that we started it with.
 """
 
 import os
@@ -16,6 +16,8 @@ from typing import Any
 
 from biasgov.local.errors import LocalServicesError
 
+PROC = Path("/proc")
+LOG_BYTES = 16 * 1024 * 1024
 # $! is the server's number; the shell ends at once, so the server is nobody's child and never a zombie of ours.
 DETACH = '"$@" >&2 & echo $!'
 
@@ -27,6 +29,53 @@ class Account:
     name: str
     uid: int
     gid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How a server is recognised: its program's name and a path, both on its command line."""
+
+    program: str
+    path: Path
+
+    def on(self, pid: int) -> bool:
+        """Whether process ``pid`` is alive and this server."""
+        if pid <= 1:
+            return False
+        if not (PROC / "self" / "cmdline").exists():
+            command = ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]
+            listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603
+            return self.program in listed and str(self.path) in listed
+        try:
+            arguments = (PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return False
+        # An ended process that nobody has collected yet has an empty command line.
+        names = {os.path.basename(argument) for argument in arguments}
+        return os.fsencode(self.program) in names and os.fsencode(self.path) in arguments
+
+    def pid(self, file: Path) -> int | None:
+        """The process id in the first line of ``file`` if it is this server's."""
+        try:
+            pid = int(file.read_text().split("\n", 1)[0])
+        except (OSError, ValueError):
+            return None
+        return pid if self.on(pid) else None
+
+    def strays(self) -> list[int]:
+        """Servers of this mark whose process id file is lost, for instance because the home was removed.
+
+        Only those that see the same file system: in a container the same path is another place. None where the
+        system has no ``/proc``.
+        """
+        found = []
+        for entry in PROC.glob("[0-9]*"):
+            try:
+                if self.on(int(entry.name)) and os.path.samefile(entry / "root", "/"):
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+        return found
 
 
 def service_account() -> Account | None:
@@ -64,15 +113,15 @@ def environment(**extra: str) -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC", **extra}
 
 
-def launch(
-    command: Sequence[str], *, log: Path, account: Account | None, env: Mapping[str, str]
-) -> int:
+def launch(command: Sequence[str], *, log: Path, account: Account | None, env: Mapping[str, str]) -> int:
     """Start ``command`` in a session of its own (Ctrl-C does not reach it), output to ``log``; its process id."""
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        log.replace(log.with_name(f"{log.name}.1"))
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         if account is not None:
             os.fchown(descriptor, account.uid, account.gid)
-        started = subprocess.run(
+        started = subprocess.run(  # noqa: S603
             ["/bin/sh", "-c", DETACH, "sh", *command],
             stdout=subprocess.PIPE,
             stderr=stream,
@@ -84,40 +133,16 @@ def launch(
     return int(started.stdout)
 
 
-def runs_with(pid: int, argument: str) -> bool:
-    """Whether process ``pid`` is alive and was started with ``argument`` on its command line."""
-    if pid <= 1:
-        return False
-    if Path("/proc/self/cmdline").exists():
-        try:
-            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except OSError:
-            return False
-        return os.fsencode(argument) in arguments
-    listed = subprocess.run(
-        ["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return argument in listed.stdout
-
-
-def read_pid(file: Path) -> int | None:
-    """The process id on the first line of ``file``, or None if there is none."""
-    try:
-        return int(file.read_text().split("\n", 1)[0])
-    except (OSError, ValueError, IndexError):
-        return None
-
-
-def end(pid: int, argument: str, steps: Sequence[tuple[signal.Signals, float]]) -> bool:
+def end(pid: int, mark: Mark, steps: Sequence[tuple[signal.Signals, float]]) -> bool:
     """Send the signals of ``steps`` in turn, waiting the given seconds after each; True once the server is gone."""
     for number, seconds in steps:
         deadline = time.monotonic() + seconds
-        if runs_with(pid, argument):
+        if mark.on(pid):
             try:
                 os.kill(pid, number)
             except ProcessLookupError:
                 return True
-        while runs_with(pid, argument):
+        while mark.on(pid):
             if time.monotonic() > deadline:
                 break
             time.sleep(0.01)

@@ -1,5 +1,6 @@
 """Starting, finding and stopping the two embedded services of one home."""
 
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -49,9 +50,7 @@ def home() -> Path:
     return _absolute(state.default_home())
 
 
-def start(
-    home: Path | None = None, *, database: str = "biasgov", testing: bool = False
-) -> Services:
+def start(home: Path | None = None, *, database: str = "biasgov", testing: bool = False) -> Services:
     """Start what does not run yet, prepare roles and ``database``, and say how to reach it all.
 
     Harmless when repeated, from any process: it attaches to what runs. With ``testing`` the tests' role is made and,
@@ -67,14 +66,17 @@ def start(
             wanted = wanted.with_test_role()
         places.make_place(wanted.place, account)
         wanted = replace(wanted, sockets=places.make_sockets(wanted.place, known.sockets, account))
+        if wanted.sockets != known.sockets:
+            # Its socket is gone with the directory, so a server that still runs cannot be reached by anybody.
+            postgres.stop(_cluster(known, account))
         state.save(home, wanted)
         programs = places.programs(wanted.place, account)
         cluster = _cluster(wanted, account)
         started = postgres.ensure_running(cluster, programs.initdb, programs.postgres)
         if wanted.durable and not known.durable and not started:
             postgres.make_durable(cluster)
-        port = valkey.ensure_running(_store(wanted, account), programs.valkey, wanted.valkey_port)
-        wanted = _prepare(cluster, replace(wanted, valkey_port=port))
+        valkey.ensure_running(_store(wanted, account), programs.valkey)
+        wanted = _prepare(cluster, wanted)
         state.save(home, wanted)
     return _services(home, wanted)
 
@@ -87,7 +89,7 @@ def running(home: Path | None = None) -> Services | None:
         return None
     account = service_account()
     cluster, store = _cluster(known, account), _store(known, account)
-    if cluster.pid is None or store.pid is None or not valkey.answers(store, known.valkey_port):
+    if cluster.pid is None or store.pid is None or not valkey.answers(store):
         return None
     return _services(home, known) if postgres.answers(cluster) else None
 
@@ -103,6 +105,19 @@ def stop(home: Path | None = None) -> None:
         if known is not None:
             valkey.stop(_store(known, account))
             postgres.stop(_cluster(known, account))
+
+
+def remove(home: Path | None = None) -> None:
+    """Stop both servers and delete all their data, but nothing else that is in ``home``."""
+    home = _absolute(home or state.default_home())
+    stop(home)
+    known = state.load(home)
+    if known is None:
+        return
+    with state.locked(home):
+        shutil.rmtree(known.place, ignore_errors=True)
+        shutil.rmtree(known.sockets, ignore_errors=True)
+        state.forget(home)
 
 
 def create_database(services: Services, name: str, *, template: str | None = None) -> Services:
@@ -131,7 +146,12 @@ def _absolute(home: Path) -> Path:
 
 def _first_state(home: Path, database: str, account: Account | None) -> State:
     place = places.choose_place(home, account)
-    return state.new_state(place, place / "run", database)
+    first = state.new_state(place, place / "run", database)
+    if place.exists():
+        valkey.stop(_store(first, account))
+        postgres.stop(_cluster(first, account))
+        places.set_aside(place)
+    return first
 
 
 def _prepare(cluster: postgres.Cluster, wanted: State) -> State:
@@ -168,6 +188,6 @@ def _services(home: Path, known: State) -> Services:
         database_url=to(roles.WEB),
         compute_database_url=to(roles.COMPUTE),
         owner_database_url=to(roles.MIGRATOR),
-        redis_url=valkey.url(known.passwords[VALKEY], known.valkey_port),
+        redis_url=valkey.url(_store(known, None)),
         test_database_url=to(roles.TEST) if roles.TEST in known.passwords else None,
     )

@@ -20,6 +20,7 @@ from biasgov.local.processes import Account
 FORMAT = 1
 ADMIN = "postgres"
 VALKEY = "valkey"
+PATHS = ("place", "sockets")
 LOCK_SECONDS = 180.0
 
 
@@ -27,7 +28,8 @@ LOCK_SECONDS = 180.0
 class State:
     """The contents of ``state.json`` (mode 0600: it holds the passwords).
 
-    ``place`` holds the servers' files, ``sockets`` PostgreSQL's socket. ``durable`` is True for ever once the home
+    ``place`` holds the servers' files, ``sockets`` PostgreSQL's socket; both are stored relative to the home where they
+    are in it, so that a home can be moved. ``durable`` is True for ever once the home
     was started for anything but tests. ``prepared`` lists the databases whose roles and grants are complete.
     """
 
@@ -35,7 +37,6 @@ class State:
     sockets: Path
     database: str
     durable: bool
-    valkey_port: int
     passwords: dict[str, str]
     prepared: tuple[str, ...] = ()
     format: int = FORMAT
@@ -59,7 +60,7 @@ def default_home() -> Path:
 def new_state(place: Path, sockets: Path, database: str) -> State:
     """A fresh state with random passwords of 192 bits."""
     names = (ADMIN, VALKEY, *roles.SIGN_IN_ROLES)
-    return State(place, sockets, database, False, 0, {name: _password() for name in names})
+    return State(place, sockets, database, False, {name: _password() for name in names})
 
 
 def load(home: Path) -> State | None:
@@ -71,7 +72,7 @@ def load(home: Path) -> State | None:
             raise LocalServicesError(
                 f"{file} was written by another version of biasgov (format {stored['format']}, known is {FORMAT})."
             )
-        paths = {name: Path(stored[name]) for name in ("place", "sockets")}
+        paths = {name: home / stored[name] for name in PATHS}
         return State(**(stored | paths | {"prepared": tuple(stored["prepared"])}))
     except FileNotFoundError:
         return None
@@ -88,8 +89,13 @@ def load(home: Path) -> State | None:
 
 def save(home: Path, state: State) -> None:
     """Replace ``state.json`` as a whole."""
-    text = json.dumps(asdict(state) | {"place": str(state.place), "sockets": str(state.sockets)}, indent=2)
-    write_private(home / "state.json", text + "\n")
+    paths = {name: _relative(getattr(state, name), home) for name in PATHS}
+    write_private(home / "state.json", json.dumps(asdict(state) | paths, indent=2) + "\n")
+
+
+def forget(home: Path) -> None:
+    """Remove ``state.json`` (the lock stays: removing it would let two processes hold it)."""
+    (home / "state.json").unlink(missing_ok=True)
 
 
 def write_private(file: Path, text: str, account: Account | None = None) -> None:
@@ -136,6 +142,10 @@ def locked(home: Path) -> Iterator[None]:
 def digest(home: Path) -> str:
     """A short name for ``home``, for directories that cannot be inside it."""
     return hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
+
+
+def _relative(path: Path, home: Path) -> str:
+    return str(path.relative_to(home) if path.is_relative_to(home) else path)
 
 
 def _password() -> str:

@@ -4,22 +4,23 @@ A crash of the machine may lose the last second, which is harmless here: the bro
 that must happen is a row in PostgreSQL. A killed server loses nothing it had acknowledged.
 """
 
+import re
 import signal
 import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import redis
-
 from biasgov.local.errors import LocalServicesError, last_lines
 from biasgov.local.places import own
-from biasgov.local.processes import Account, end, environment, launch, read_pid, runs_with
+from biasgov.local.processes import Account, Mark, end, environment, launch
 from biasgov.local.state import write_private
 
 HOST = "127.0.0.1"
 READY_SECONDS = 60.0
+ANSWER_SECONDS = 5.0
 PORT_ATTEMPTS = 5
+STOPPING = [(signal.SIGTERM, 30.0), (signal.SIGKILL, 5.0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Store:
 
     @property
     def configuration(self) -> Path:
-        """The configuration file; on the command line of its server, which is how that is recognised."""
+        """The configuration file; only there the port is remembered."""
         return self.place / "valkey.conf"
 
     @property
@@ -41,61 +42,78 @@ class Store:
         return self.place / "valkey.log"
 
     @property
+    def mark(self) -> Mark:
+        """How the server is recognised."""
+        return Mark("valkey-server", self.configuration)
+
+    @property
+    def pid_file(self) -> Path:
+        """Where the server's process id is."""
+        return self.place / "valkey.pid"
+
+    @property
     def pid(self) -> int | None:
         """The process id of the running server, None if it does not run."""
-        pid = read_pid(self.place / "valkey.pid")
-        return pid if pid is not None and runs_with(pid, str(self.configuration)) else None
+        return self.mark.pid(self.pid_file)
+
+    @property
+    def port(self) -> int | None:
+        """The port in the configuration, None if there is none yet."""
+        try:
+            found = re.search(r"^port (\d+)$", self.configuration.read_text(), re.MULTILINE)
+        except FileNotFoundError:
+            return None
+        return int(found[1]) if found else None
 
 
-def url(password: str, port: int) -> str:
+def url(store: Store) -> str:
     """A URL that redis-py and Celery understand alike."""
-    return f"redis://:{password}@{HOST}:{port}/0"
+    return f"redis://:{store.password}@{HOST}:{store.port}/0"
 
 
-def ensure_running(store: Store, server: Path, port: int) -> int:
-    """Start the server if it does not run and wait until it answers; the port it listens on.
+def ensure_running(store: Store, server: Path) -> None:
+    """Start the server if it does not run and wait until it answers.
 
-    ``port`` is the one used before (0 for none); another one is taken if some other program has it by now. Raises
-    LocalServicesError with the server's own last words.
+    It keeps its port, unless some other program has it by now. Raises LocalServicesError with the server's own last
+    words.
     """
     pid = store.pid
-    if pid is not None and port and _wait(store, pid, port):
-        return port
+    if pid is not None and _wait(store, pid):
+        return
+    for stray in store.mark.strays():
+        end(stray, store.mark, STOPPING)
     said = ""
     for _ in range(PORT_ATTEMPTS):
-        port = port if port and _is_free(port) else _free_port()
+        port = store.port
+        _configure(store, port if port and _is_free(port) else _free_port())
         logged = store.log.stat().st_size if store.log.exists() else 0
-        _configure(store, port)
-        pid = launch(
-            [str(server), str(store.configuration)], log=store.log, account=store.account, env=environment()
-        )
-        if _wait(store, pid, port):
-            # Written here as well: the server writes its own only after it has begun to listen.
-            write_private(store.place / "valkey.pid", f"{pid}\n", store.account)
-            return port
+        command = [str(server), str(store.configuration)]
+        pid = launch(command, log=store.log, account=store.account, env=environment())
+        if _wait(store, pid):
+            # The server writes its own only some time after it has begun to answer.
+            write_private(store.pid_file, f"{pid}\n", store.account)
+            return
         said = last_lines(store.log, since=logged)
         if "Address already in use" not in said:
             break
     raise LocalServicesError(f"Valkey did not start. The end of {store.log} says:{said}")
 
 
-def answers(store: Store, port: int) -> bool:
-    """Whether a server that knows our password answers on ``port``."""
-    client = redis.Redis.from_url(url(store.password, port), socket_timeout=5, socket_connect_timeout=5)
+def answers(store: Store) -> bool:
+    """Whether a server that knows our password answers on our port."""
     try:
-        return bool(client.ping())
-    except redis.RedisError:
+        with socket.create_connection((HOST, store.port or 0), timeout=ANSWER_SECONDS) as connection:
+            connection.sendall(f"AUTH {store.password}\r\nPING\r\n".encode())
+            with connection.makefile("rb") as replies:
+                return replies.readline() == b"+OK\r\n" and replies.readline() == b"+PONG\r\n"
+    except OSError:
         return False
-    finally:
-        client.close()
 
 
 def stop(store: Store) -> None:
     """Stop the server; it writes its append-only file first. Raises LocalServicesError if it stays."""
     pid = store.pid
-    if pid is None:
-        return
-    if not end(pid, str(store.configuration), [(signal.SIGTERM, 30.0), (signal.SIGKILL, 5.0)]):
+    if pid is not None and not end(pid, store.mark, STOPPING):
         raise LocalServicesError(f"Valkey (process {pid}) does not stop. See {store.log}.")
 
 
@@ -109,7 +127,7 @@ def _configure(store: Store, port: int) -> None:
         "protected-mode": "yes",
         "requirepass": _quoted(store.password),
         "dir": _quoted(str(directory)),
-        "pidfile": _quoted(str(store.place / "valkey.pid")),
+        "pidfile": _quoted(str(store.pid_file)),
         "daemonize": "no",
         # A rewritten title would hide the path by which the server is recognised.
         "set-proc-title": "no",
@@ -126,15 +144,15 @@ def _quoted(value: str) -> str:
     return '"{}"'.format(value.replace("\\", "\\\\").replace('"', '\\"'))
 
 
-def _wait(store: Store, pid: int, port: int) -> bool:
+def _wait(store: Store, pid: int) -> bool:
     """Wait until the server answers; False if its process ended."""
     deadline = time.monotonic() + READY_SECONDS
-    while not answers(store, port):
-        if not runs_with(pid, str(store.configuration)):
+    while not answers(store):
+        if not store.mark.on(pid):
             return False
         if time.monotonic() > deadline:
             raise LocalServicesError(
-                f"Valkey (process {pid}) runs but does not answer on port {port}. Stop it with "
+                f"Valkey (process {pid}) runs but does not answer on port {store.port}. Stop it with "
                 "`python -m biasgov.local stop` and start again."
             )
         time.sleep(0.02)
