@@ -1,0 +1,133 @@
+"""Reading `monitoring_run`: rows without their documents, and documents as the API shows them."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from apps.common.errors import Refused
+from apps.monitoring import suppression
+from apps.monitoring.models import MonitoringRun
+from apps.monitoring.rows import RunPage, RunRow
+from apps.monitoring.windows import LENGTHS
+
+_FIELDS = tuple(RunRow.__dataclass_fields__)
+
+
+def run(run_id: int) -> RunRow | None:
+    """The run of that id."""
+    found = MonitoringRun.objects.filter(pk=run_id).only(*_FIELDS).first()
+    return _row(found) if found else None
+
+
+def latest_runs(model_id: int) -> dict[str, RunRow]:
+    """The newest run of each window (newest revision of the newest moment); windows never run are absent."""
+    return latest_runs_of([model_id]).get(model_id, {})
+
+
+def latest_runs_of(model_ids: Sequence[int]) -> dict[int, dict[str, RunRow]]:
+    """`latest_runs` of many models, in two queries."""
+    with connection.cursor() as cursor:
+        # One step down the unique index per model and window, however many runs there are.
+        cursor.execute(
+            "SELECT r.id FROM unnest(%s::bigint[]) AS m(id) CROSS JOIN unnest(%s::text[]) AS w(name)"
+            ' CROSS JOIN LATERAL (SELECT id FROM monitoring_run WHERE model_id = m.id AND "window" = w.name'
+            " ORDER BY as_of DESC, revision DESC LIMIT 1) r",
+            [list(model_ids), list(LENGTHS)],
+        )
+        ids = [identity for (identity,) in cursor.fetchall()]
+    found: dict[int, dict[str, RunRow]] = {}
+    for row in map(_row, MonitoringRun.objects.filter(pk__in=ids).only(*_FIELDS)):
+        found.setdefault(row.model_id, {})[row.window] = row
+    return {identity: {w: rows[w] for w in LENGTHS if w in rows} for identity, rows in found.items()}
+
+
+def runs(
+    model_id: int,
+    window: str,
+    *,
+    as_of: datetime | None = None,
+    since: datetime | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> RunPage:
+    """The newest revision of each moment of one window, newest first.
+
+    Parameters
+    ----------
+    as_of
+        Only that moment.
+    since
+        Only moments at or after it.
+    cursor
+        The `next_cursor` of the page before.
+    limit
+        At most so many rows, 1 to 1,000.
+
+    Raises
+    ------
+    Refused
+        The cursor or the window is none of ours.
+    """
+    if window not in LENGTHS:
+        raise Refused("window", f"{window!r} is none of {', '.join(LENGTHS)}.", code="unknown_window")
+    bounds = {"as_of": as_of, "as_of__gte": since, "as_of__lt": _moment(cursor)}
+    wanted = {name: bound for name, bound in bounds.items() if bound is not None}
+    limit = min(max(limit, 1), 1000)
+    newest = (
+        MonitoringRun.objects.filter(model_id=model_id, window=window, **wanted)
+        .only(*_FIELDS)
+        .order_by("-as_of", "-revision")
+        .distinct("as_of")[: limit + 1]
+    )
+    rows = tuple(map(_row, newest))
+    return RunPage(rows[:limit], rows[limit - 1].as_of.isoformat() if len(rows) > limit else None)
+
+
+def revisions(run_id: int) -> tuple[RunRow, ...]:
+    """Every revision of the moment that the run speaks of, oldest first."""
+    one = run(run_id)
+    if one is None:
+        return ()
+    same = MonitoringRun.objects.filter(model_id=one.model_id, window=one.window, as_of=one.as_of)
+    return tuple(map(_row, same.only(*_FIELDS).order_by("revision")))
+
+
+def run_document(run_id: int) -> dict[str, Any] | None:
+    """The run's document as the API shows it: `id`, `revision`, `state` and the rest, small groups suppressed."""
+    return run_documents([run_id]).get(run_id)
+
+
+def run_documents(run_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """`run_document` of many runs, in one query."""
+    stored = MonitoringRun.objects.filter(pk__in=list(run_ids)).values_list("id", "revision", "computed_at", "document")
+    return {
+        identity: {
+            "id": identity,
+            "revision": revision,
+            "computed_at": computed_at.isoformat(),
+            **suppression.suppressed(json.loads(zlib.decompress(document))),
+        }
+        for identity, revision, computed_at, document in stored
+    }
+
+
+def _row(stored: MonitoringRun) -> RunRow:
+    return RunRow(**{name: getattr(stored, name) for name in _FIELDS})
+
+
+def _moment(cursor: str | None) -> datetime | None:
+    if not cursor:
+        return None
+    try:
+        moment = datetime.fromisoformat(cursor)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise Refused("cursor", "is not a cursor of this list.", code="invalid_cursor")
+    return moment

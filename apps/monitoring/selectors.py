@@ -1,0 +1,62 @@
+"""What others may know about runs. Nothing here reaches cubes or the vault.
+
+Groups of fewer than ten events come out suppressed: no value, no interval, no count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from apps.common import clock
+from apps.inference import selectors as inference
+from apps.monitoring.models import LatestEvaluation
+from apps.monitoring.points import points, portfolio_points, trend
+from apps.monitoring.rows import Freshness, Point, PortfolioRow, RunPage, RunRow, TrendSeries
+from apps.monitoring.runs import latest_runs, latest_runs_of, revisions, run, run_document, run_documents, runs
+
+__all__ = [
+    "FRESHNESS_OBJECTIVE",
+    "Freshness",
+    "Point",
+    "PortfolioRow",
+    "RunPage",
+    "RunRow",
+    "TrendSeries",
+    "freshness",
+    "latest_runs",
+    "latest_runs_of",
+    "points",
+    "portfolio_points",
+    "revisions",
+    "run",
+    "run_document",
+    "run_documents",
+    "runs",
+    "trend",
+]
+
+FRESHNESS_OBJECTIVE = timedelta(hours=2)
+
+
+def freshness(model_ids: Sequence[int]) -> dict[int, Freshness]:
+    """How old the daily window of each model is, by the clock's present moment; two queries."""
+    now = clock.now()
+    waiting = inference.dirty_hours_waiting(model_ids=model_ids)
+    evaluated = {row.model_id: row for row in LatestEvaluation.objects.filter(model_id__in=list(model_ids))}
+    return {
+        identity: _freshness(identity, evaluated.get(identity), waiting.get(identity), now) for identity in model_ids
+    }
+
+
+def _freshness(
+    model_id: int, evaluation: LatestEvaluation | None, queue: inference.Waiting | None, now: datetime
+) -> Freshness:
+    waiting_since = queue.oldest_marked_at if queue else None
+    waiting_hours = queue.hours if queue else 0
+    if evaluation is None:
+        return Freshness(model_id, None, None, waiting_since, waiting_hours, None, "unknown")
+    oldest = min(evaluation.evaluated_at, waiting_since or evaluation.evaluated_at)
+    age = max(now - oldest, timedelta(0))
+    state = "met" if age < FRESHNESS_OBJECTIVE else "missed"
+    return Freshness(model_id, evaluation.evaluated_at, evaluation.as_of, waiting_since, waiting_hours, age, state)
