@@ -197,9 +197,7 @@ def _destinations(source: CubeSchema, target: CubeSchema) -> Int64:
         old = source.axis(axis.name)
         lost = [level for level in old.levels if level not in axis.levels]
         if lost:
-            raise ValueError(
-                f"attribute {axis.name!r}: the schema summed into lacks the counted level {lost[0]!r}"
-            )
+            raise ValueError(f"attribute {axis.name!r}: the schema summed into lacks the counted level {lost[0]!r}")
         translation = np.array([axis.code(level) for level in old.labels], np.int64)
         parts.append(translation[by_name[axis.name]])
     parts.extend(coordinates[len(source.axes) :])

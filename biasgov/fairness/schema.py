@@ -37,9 +37,7 @@ class Axis:
         if not self.name or SEPARATOR in self.name:
             raise ValueError(f"attribute name {self.name!r} must be non-empty and without {SEPARATOR!r}")
         if not 1 <= len(self.levels) <= MAXIMUM_LEVELS:
-            raise ValueError(
-                f"attribute {self.name!r} declares {len(self.levels)} levels, not 1 to {MAXIMUM_LEVELS}"
-            )
+            raise ValueError(f"attribute {self.name!r} declares {len(self.levels)} levels, not 1 to {MAXIMUM_LEVELS}")
         for level in self.levels:
             if not isinstance(level, str) or not level or SEPARATOR in level:
                 raise ValueError(

@@ -1,0 +1,35 @@
+"""The door to the statistical core: measure a window, judge it, judge it again, and say how good its data is."""
+
+from __future__ import annotations
+
+from biasgov.fairness.aggregates import DRAWS
+from biasgov.fairness.calibration import calibration_summary, reliability_curve
+from biasgov.fairness.cube import OutcomeCube
+from biasgov.fairness.data_quality import DataQuality, quality
+from biasgov.fairness.measurement import Measurement
+from biasgov.fairness.metrics import measure
+from biasgov.fairness.policy import DEFAULT_POLICY, PRESETS, Bound, Plan, Policy
+from biasgov.fairness.verdicts import Result, decide_by_window, judge
+
+__all__ = [
+    "DEFAULT_POLICY",
+    "PRESETS",
+    "Bound",
+    "DataQuality",
+    "Measurement",
+    "Plan",
+    "Policy",
+    "Result",
+    "calibration_summary",
+    "decide_by_window",
+    "evaluate",
+    "judge",
+    "measure",
+    "quality",
+    "reliability_curve",
+]
+
+
+def evaluate(cube: OutcomeCube, plan: Plan, policy: Policy, *, seed: int, draws: int = DRAWS) -> tuple[Result, ...]:
+    """Measure a window at the policy's confidence and judge it. Raises ValueError as `measure` does."""
+    return judge(measure(cube, plan, confidence=policy.confidence, seed=seed, draws=draws), policy)
