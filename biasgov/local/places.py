@@ -59,7 +59,7 @@ def choose_place(home: Path, account: Account | None) -> Path:
             f"{inside} holds data but {home / 'state.json'} with its passwords is gone. Put that file back, or "
             f"remove {inside} to begin anew without its data."
         )
-    if account is None or (socket_fits(inside / "run") and _may_enter(home, account)):
+    if account is None or (can_hold_socket(inside / "run") and _may_enter(home, account)):
         return inside
     return OUTSIDE / digest(home)
 
@@ -94,18 +94,18 @@ def own(directory: Path, account: Account | None) -> None:
         os.chown(directory, account.uid, account.gid, follow_symlinks=False)
 
 
-def socket_fits(directory: Path) -> bool:
-    """Whether the socket's path is short enough for the operating system."""
-    return len(os.fsencode(directory / f".s.PGSQL.{PORT}")) <= SOCKET_BYTES
+def can_hold_socket(directory: Path) -> bool:
+    """Whether the socket's path is short enough for the operating system and, to clients, is not a list of hosts."""
+    return "," not in str(directory) and len(os.fsencode(directory / f".s.PGSQL.{PORT}")) <= SOCKET_BYTES
 
 
 def make_sockets(place: Path, known: Path | None, account: Account | None) -> Path:
-    """A private directory for PostgreSQL's socket: in ``place`` where the path fits, else a random one in /tmp.
+    """A private directory for PostgreSQL's socket: in ``place`` where it can be, else a random one in /tmp.
 
     ``known`` is the one used before; it is kept if it still is a real directory of ours that nobody else may enter.
     """
     inside = place / "run"
-    if socket_fits(inside):
+    if can_hold_socket(inside):
         inside.mkdir(mode=0o700, exist_ok=True)
         own(inside, account)
         return inside

@@ -1,7 +1,7 @@
 """The embedded Valkey: Celery's broker and the cache. Append-only file synced every second.
 
-A crash of the machine may lose the last second, which is harmless here: the broker is only the fast path, and work
-that must happen is a row in PostgreSQL. A killed server loses nothing it had acknowledged.
+A crash of the machine may lose the last second, and a killed server what waited for a slow sync, two seconds at most.
+That is harmless here: the broker is only the fast path, and work that must happen is a row in PostgreSQL.
 """
 
 import re
