@@ -23,6 +23,8 @@ SCHEMAS: dict[str, tuple[str, ...]] = {
 
 GRANTS: dict[str, dict[str, str]] = {
     WEB: {
+        "api_apitoken": WRITE,
+        "api_idempotentanswer": WRITE,
         "auth_group": READ,
         "auth_group_permissions": READ,
         "auth_permission": READ,
@@ -35,10 +37,28 @@ GRANTS: dict[str, dict[str, str]] = {
         "django_session": WRITE,
         "guardian_groupobjectpermission": WRITE,
         "guardian_userobjectpermission": WRITE,
+        "inference_dirty_hour": WRITE,
+        "inference_event": APPEND,
+        "inference_event_detail": APPEND,
+        "inference_event_key": APPEND,
+        "inference_heartbeat": "SELECT, INSERT, UPDATE",
+        "inference_label": APPEND,
+        "registry_modelversion": APPEND,
+        "registry_monitoredmodel": "SELECT, INSERT, UPDATE",
+        "registry_protectedattribute": APPEND,
     },
     COMPUTE: {
         "django_content_type": READ,
         "django_migrations": READ,
+        "inference_dirty_hour": WRITE,
+        "inference_event": READ,
+        "inference_event_detail": READ,
+        "inference_event_key": READ,
+        "inference_heartbeat": READ,
+        "inference_label": READ,
+        "registry_modelversion": READ,
+        "registry_monitoredmodel": READ,
+        "registry_protectedattribute": READ,
     },
 }
 

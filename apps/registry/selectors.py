@@ -1,0 +1,81 @@
+"""What is registered, as frozen values; pages and services read the registry here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import MappingProxyType
+from typing import Any
+
+from django.db.models import QuerySet
+from guardian.shortcuts import get_objects_for_user
+
+from apps.accounts.permissions import may
+from apps.registry.models import ModelVersion, MonitoredModel
+from apps.registry.spec import AttributeSpec, ModelSpec, Words
+
+
+def model_spec(slug: str) -> ModelSpec:
+    """The model called `slug`; raises MonitoredModel.DoesNotExist. Three queries."""
+    return _spec(_complete().get(slug=slug))
+
+
+def model_spec_by_id(model_id: int) -> ModelSpec:
+    """The model with that id; raises MonitoredModel.DoesNotExist. Three queries."""
+    return _spec(_complete().get(pk=model_id))
+
+
+def all_specs() -> tuple[ModelSpec, ...]:
+    """Every registered model, by name. Three queries however many there are."""
+    return specs_of(MonitoredModel.objects.all())
+
+
+def specs_of(models: QuerySet[MonitoredModel]) -> tuple[ModelSpec, ...]:
+    """The specs of the models of a query set, in its order. Three queries however many there are."""
+    return tuple(_spec(model) for model in _completed(models))
+
+
+def models_visible_to(user: Any) -> QuerySet[MonitoredModel]:
+    """The models whose fairness `user` may see: all of them for whole-house roles, their own for owners."""
+    if may(user, "model.view"):
+        return MonitoredModel.objects.all()
+    if not user.is_authenticated or not user.is_active:
+        return MonitoredModel.objects.none()
+    own: QuerySet[MonitoredModel] = get_objects_for_user(user, "registry.own_model", with_superuser=False)
+    return own
+
+
+def version_details(model_id: int) -> tuple[dict[str, Any], ...]:
+    """The versions of a model, newest first: version, environment, training_data, registered_at."""
+    rows = ModelVersion.objects.filter(model_id=model_id).order_by("-registered_at", "-id")
+    return tuple(rows.values("id", "version", "environment", "training_data", "registered_at"))
+
+
+def _complete() -> QuerySet[MonitoredModel]:
+    return _completed(MonitoredModel.objects.all())
+
+
+def _completed(models: QuerySet[MonitoredModel]) -> QuerySet[MonitoredModel]:
+    return models.prefetch_related("attributes", "versions")
+
+
+def _spec(model: MonitoredModel) -> ModelSpec:
+    attributes = list(model.attributes.all())
+    return ModelSpec(
+        id=model.pk,
+        slug=model.slug,
+        name=model.name,
+        industry=model.industry,
+        purpose=model.purpose,
+        risk_level=model.risk_level,
+        favourable_decision=model.favourable_decision,
+        words=Words(_two(model.words["decision"]), _two(model.words["outcome"])),
+        owner=model.owner_name,
+        attributes=tuple(AttributeSpec(each.name, tuple(each.levels), each.reference) for each in attributes),
+        pairs=tuple((each.name, partner) for each in attributes for partner in each.pairs),
+        versions=MappingProxyType({version.version: version.pk for version in model.versions.all()}),
+    )
+
+
+def _two(words: Iterable[str]) -> tuple[str, str]:
+    first, second = words
+    return first, second

@@ -1,0 +1,148 @@
+"""Registering models and their versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from guardian.shortcuts import assign_perm
+
+from apps.audit.services import append
+from apps.common.errors import Refused
+from apps.registry.declarations import (
+    DEFAULT_WORDS,
+    INDUSTRIES,
+    SLUG,
+    VERSION,
+    AttributeDeclaration,
+    check_attributes,
+    check_text,
+    pairs_of,
+)
+from apps.registry.models import ModelVersion, MonitoredModel, ProtectedAttribute
+from apps.registry.selectors import model_spec_by_id
+from apps.registry.spec import ModelSpec, Words
+
+
+def model_register(
+    *,
+    actor: str,
+    slug: str,
+    name: str,
+    industry: str,
+    purpose: str,
+    risk_level: str,
+    attributes: Sequence[AttributeDeclaration],
+    favourable_decision: int,
+    owner: str,
+    words: Words = DEFAULT_WORDS,
+    family: str = "",
+) -> ModelSpec:
+    """Register a model with its protected attributes.
+
+    `owner` names who answers for the model. Where it is the user name or e-mail address of a person here, that
+    person becomes its model owner (object permission ``registry.own_model``); otherwise it stays a name.
+
+    Raises
+    ------
+    Refused
+        Naming the field; code ``exists`` when the slug is taken.
+    """
+    if not SLUG.fullmatch(slug):
+        raise Refused("slug", f"{slug!r} must be 1 to 64 lower-case letters, digits and inner hyphens.")
+    if industry not in INDUSTRIES:
+        raise Refused("industry", f"{industry!r} is none of {', '.join(INDUSTRIES)}.")
+    if risk_level not in MonitoredModel.Risk.values:
+        raise Refused("risk_level", f"{risk_level!r} is none of {', '.join(MonitoredModel.Risk.values)}.")
+    if favourable_decision not in (0, 1):
+        raise Refused("favourable_decision", f"{favourable_decision!r} must be 0 or 1.")
+    check_attributes(attributes)
+    pairs = pairs_of(attributes)
+    owner_name = check_text(owner, "owner", longest=200)
+    person = _person(owner_name)
+    try:
+        with transaction.atomic():
+            model = MonitoredModel.objects.create(
+                slug=slug,
+                name=check_text(name, "name", longest=120),
+                industry=industry,
+                purpose=check_text(purpose, "purpose", longest=4000),
+                risk_level=risk_level,
+                family=check_text(family, "family", longest=64) if family else "",
+                favourable_decision=favourable_decision,
+                words=_checked_words(words),
+                owner=person,
+                owner_name=owner_name,
+            )
+            ProtectedAttribute.objects.bulk_create(
+                ProtectedAttribute(
+                    model=model,
+                    position=position,
+                    name=attribute.name,
+                    levels=list(attribute.levels),
+                    reference=attribute.reference,
+                    pairs=[two for one, two in pairs if one == attribute.name],
+                )
+                for position, attribute in enumerate(attributes)
+            )
+            if person is not None:
+                assign_perm("registry.own_model", person, model)
+            append(
+                actor=actor,
+                action="model.registered",
+                subject=f"model:{slug}",
+                detail={"industry": industry, "attributes": [each.name for each in attributes], "owner": owner_name},
+            )
+    except IntegrityError:
+        if MonitoredModel.objects.filter(slug=slug).exists():
+            raise Refused("slug", f"There is already a model called {slug!r}.", code="exists") from None
+        raise
+    return model_spec_by_id(model.pk)
+
+
+def version_register(
+    *,
+    actor: str,
+    model_id: int,
+    version: str,
+    environment: Mapping[str, Any],
+    training_data: Mapping[str, Any] | None = None,
+) -> int:
+    """Register a version of a model and return its id.
+
+    Raises Refused naming the field; code ``exists`` when the model already has a version of that name.
+    """
+    if not VERSION.fullmatch(version):
+        raise Refused("version", f"{version!r} must be 1 to 100 letters, digits and '.', '_', '+', '-'.")
+    try:
+        with transaction.atomic():
+            model = MonitoredModel.objects.get(pk=model_id)
+            registered = ModelVersion.objects.create(
+                model=model, version=version, environment=dict(environment), training_data=dict(training_data or {})
+            )
+            append(
+                actor=actor,
+                action="version.registered",
+                subject=f"model:{model.slug}",
+                detail={"version": version},
+            )
+    except IntegrityError:
+        if ModelVersion.objects.filter(model_id=model_id, version=version).exists():
+            raise Refused("version", f"This model already has a version {version!r}.", code="exists") from None
+        raise
+    return registered.pk
+
+
+def _person(owner: str) -> Any:
+    people = get_user_model().objects.filter(is_active=True)
+    return people.filter(Q(username=owner) | Q(email__iexact=owner)).order_by("pk").first()
+
+
+def _checked_words(words: Words) -> dict[str, list[str]]:
+    return {
+        kind: [check_text(word, f"words.{kind}[{index}]", longest=80) for index, word in enumerate(pair)]
+        for kind, pair in (("decision", words.decision), ("outcome", words.outcome))
+    }

@@ -1,0 +1,67 @@
+"""What the rest of the house needs to know about a registered model, as plain frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from biasgov.fairness.policy import Plan
+from biasgov.fairness.schema import Axis, CubeSchema
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeSpec:
+    """A protected attribute: its declared levels in order, and the reference group."""
+
+    name: str
+    levels: tuple[str, ...]
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How people speak of the model: (unfavourable, favourable) decision, (negative, positive) outcome."""
+
+    decision: tuple[str, str]
+    outcome: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A registered model: everything that ingest, counting and pages ask about it."""
+
+    id: int
+    slug: str
+    name: str
+    industry: str
+    purpose: str
+    risk_level: str
+    favourable_decision: int
+    words: Words
+    owner: str
+    attributes: tuple[AttributeSpec, ...]
+    pairs: tuple[tuple[str, str], ...]
+    versions: Mapping[str, int]
+
+    @property
+    def attribute_names(self) -> tuple[str, ...]:
+        return tuple(attribute.name for attribute in self.attributes)
+
+    @property
+    def version_names(self) -> Mapping[int, str]:
+        """Version labels by id."""
+        return MappingProxyType({identity: name for name, identity in self.versions.items()})
+
+    def schema(self) -> CubeSchema:
+        """The axes of this model's outcome cubes."""
+        return cube_schema(self.attributes)
+
+    def plan(self) -> Plan:
+        """What is measured: every attribute against its reference, the declared pairs, the full intersection."""
+        return Plan(references={attribute.name: attribute.reference for attribute in self.attributes}, pairs=self.pairs)
+
+
+def cube_schema(attributes: tuple[AttributeSpec, ...]) -> CubeSchema:
+    """The outcome cube's axes for `attributes`; raises ValueError where the cube would be too large."""
+    return CubeSchema(tuple(Axis(attribute.name, attribute.levels) for attribute in attributes))
