@@ -1,0 +1,345 @@
+"""Data -> plotly figure, as plain dicts. No request, no database, no colour value.
+
+Colours are names of CSS custom properties (`--group-1`, with `/0.2` for opacity); static/js/chart.js puts in the
+values of the reader's scheme. Lines carry their names at their ends; on a narrow screen the script hides annotations
+named `end` and shows the legend instead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from apps.dashboards.palette import VERDICTS
+
+Figure = dict[str, Any]
+
+_SYMBOLS = {"breach": "circle", "inconclusive": "diamond-open", "not_estimable": "x-thin-open"}
+_VERDICT_NAMES = {"breach": "breach", "inconclusive": "too few to judge", "not_estimable": "not estimable"}
+_END_LABEL_SHARE = 0.055
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One series of a trend: values with interval (None or NaN where missing) and verdict per moment."""
+
+    name: str
+    colour: str
+    as_of: Sequence[datetime]
+    value: Sequence[float | None]
+    low: Sequence[float | None]
+    high: Sequence[float | None]
+    verdict: Sequence[str]
+    emphasised: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that happened, drawn as a dotted line on the time axis."""
+
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Reliability of one group: mean score against observed rate per bin, with Wilson ends and bin sizes."""
+
+    name: str
+    colour: str
+    score: Sequence[float]
+    rate: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+    n: Sequence[int]
+
+
+def trend_figure(
+    lines: Sequence[Line], *, bounds: Sequence[float], marks: Sequence[Mark], title: str, digits: int
+) -> Figure:
+    """The emphasised line with its interval ribbon, others thin; bounds dashed, verdicts as symbols."""
+    low, high = _range(lines, bounds)
+    form = f".{digits}f"
+    traces: list[dict[str, Any]] = []
+    for line in sorted(lines, key=lambda each: each.emphasised):
+        if line.emphasised:
+            traces += _ribbon(line)
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers" if len(line.as_of) == 1 else "lines",
+                "name": line.name,
+                "x": _moments(line.as_of),
+                "y": _numbers(line.value),
+                "customdata": [[a, b] for a, b in zip(_numbers(line.low), _numbers(line.high), strict=True)],
+                "line": {"color": line.colour, "width": 2.5 if line.emphasised else 1.2},
+                "hovertemplate": f"{line.name} %{{y:{form}}} (%{{customdata[0]:{form}}} to %{{customdata[1]:{form}}})"
+                "<extra></extra>",
+            }
+        )
+    traces += [trace for line in lines if line.emphasised for trace in _verdict_markers(line)]
+    return {
+        "data": traces,
+        "layout": {
+            "xaxis": {"type": "date", "showgrid": False, "automargin": True},
+            "yaxis": {
+                "title": {"text": title},
+                "range": [low, high],
+                "tickformat": ".2f",
+                "zeroline": False,
+                "automargin": True,
+            },
+            "hovermode": "x unified",
+            "showlegend": False,
+            "margin": {"l": 60, "r": 130, "t": 44, "b": 36},
+            "height": 340,
+            "shapes": [_bound_line(bound) for bound in bounds] + [_mark_line(mark) for mark in marks],
+            "annotations": _end_labels(lines, bounds, (low, high), digits) + _mark_labels(marks),
+        },
+    }
+
+
+def reliability_figure(curves: Sequence[Curve], *, outcome: str) -> Figure:
+    """Observed rate against mean score per group; a calibrated model lies on the diagonal."""
+    traces: list[dict[str, Any]] = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "perfectly calibrated",
+            "x": [0, 1],
+            "y": [0, 1],
+            "line": {"color": "--muted", "width": 1, "dash": "dot"},
+            "hoverinfo": "skip",
+        }
+    ]
+    for curve in curves:
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": curve.name,
+                "x": list(curve.score),
+                "y": list(curve.rate),
+                "customdata": list(curve.n),
+                "line": {"color": curve.colour, "width": 2},
+                "marker": {"color": curve.colour, "size": 6},
+                "error_y": {
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [high - rate for high, rate in zip(curve.high, curve.rate, strict=True)],
+                    "arrayminus": [rate - low for low, rate in zip(curve.low, curve.rate, strict=True)],
+                    "color": f"{curve.colour}/0.55",
+                    "thickness": 1,
+                    "width": 2,
+                },
+                "hovertemplate": f"{curve.name}: score %{{x:.2f}}, observed %{{y:.3f}}, n %{{customdata:,}}"
+                "<extra></extra>",
+            }
+        )
+    return {
+        "data": traces,
+        "layout": {
+            "xaxis": {"title": {"text": "mean score"}, "range": [0, 1], "zeroline": False, "automargin": True},
+            "yaxis": {
+                "title": {"text": f"share with outcome “{outcome}”"},
+                "range": [0, 1],
+                "zeroline": False,
+                "automargin": True,
+            },
+            "showlegend": True,
+            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+            "margin": {"l": 60, "r": 16, "t": 40, "b": 44},
+            "height": 380,
+        },
+    }
+
+
+def heat_map_figure(
+    rows: Sequence[str],
+    columns: Sequence[str],
+    values: Sequence[Sequence[float | None]],
+    texts: Sequence[Sequence[str]],
+    *,
+    parity: float,
+    axes: tuple[str, str],
+) -> Figure:
+    """Intersections: one cell a group, coloured by its distance from parity, its text in words.
+
+    A ratio is coloured on a log scale, so that 0.5 and 2 lie equally far from parity.
+    """
+    scaled = [[None if v is None else _signed(v, parity) for v in row] for row in values]
+    reach = max((abs(v) for row in scaled for v in row if v is not None), default=0.0) or 0.1
+    return {
+        "data": [
+            {
+                "type": "heatmap",
+                "x": list(columns),
+                "y": list(rows),
+                "z": scaled,
+                "text": [list(row) for row in texts],
+                "texttemplate": "%{text}",
+                "hovertemplate": "%{y}, %{x}<br>%{text}<extra></extra>",
+                "zmin": -reach,
+                "zmax": reach,
+                "showscale": False,
+                "xgap": 2,
+                "ygap": 2,
+                "hoverongaps": False,
+                "colorscale": [[0, "--heat-low"], [0.5, "--heat-middle"], [1, "--heat-high"]],
+            }
+        ],
+        "layout": {
+            "xaxis": {"title": {"text": axes[1]}, "type": "category", "side": "bottom", "automargin": True},
+            "yaxis": {
+                "title": {"text": axes[0]},
+                "type": "category",
+                "autorange": "reversed",
+                "automargin": True,
+            },
+            "showlegend": False,
+            "margin": {"l": 90, "r": 8, "t": 8, "b": 60},
+            "height": 110 + 46 * max(len(rows), 1),
+        },
+    }
+
+
+def _signed(value: float, parity: float) -> float:
+    if parity == 1.0:
+        return math.log(max(value, 0.05))
+    return value - parity
+
+
+def _numbers(values: Iterable[float | None]) -> list[float | None]:
+    """NaN and infinity do not exist in JSON."""
+    return [None if value is None or not math.isfinite(value) else round(float(value), 6) for value in values]
+
+
+def _moments(moments: Iterable[datetime]) -> list[str]:
+    return [moment.strftime("%Y-%m-%dT%H:%M:%SZ") for moment in moments]
+
+
+def _range(lines: Sequence[Line], bounds: Sequence[float]) -> tuple[float, float]:
+    """From the values, the bounds and the emphasised ribbon; a ribbon far beyond the values is cut."""
+    values = [v for line in lines for v in _numbers(line.value) if v is not None]
+    if not values:
+        return (min([0.0, *bounds]), max([1.0, *bounds]))
+    low, high = min([*values, *bounds]), max([*values, *bounds])
+    reach = max(high - low, 0.05)
+    ends = [v for line in lines if line.emphasised for v in _numbers([*line.low, *line.high]) if v is not None]
+    low = min([low, *(end for end in ends if end > low - reach)])
+    high = max([high, *(end for end in ends if end < high + reach)])
+    air = (high - low) * 0.06
+    return round(low - air, 4), round(high + air, 4)
+
+
+def _ribbon(line: Line) -> list[dict[str, Any]]:
+    shared = {"type": "scatter", "mode": "lines", "x": _moments(line.as_of), "hoverinfo": "skip", "showlegend": False}
+    return [
+        {**shared, "name": "interval low", "y": _numbers(line.low), "line": {"width": 0, "color": line.colour}},
+        {
+            **shared,
+            "name": "interval",
+            "y": _numbers(line.high),
+            "line": {"width": 0, "color": line.colour},
+            "fill": "tonexty",
+            "fillcolor": f"{line.colour}/0.16",
+        },
+    ]
+
+
+def _verdict_markers(line: Line) -> list[dict[str, Any]]:
+    markers = []
+    for verdict, symbol in _SYMBOLS.items():
+        at = [i for i, said in enumerate(line.verdict) if said == verdict]
+        known = [i for i in at if _numbers([line.value[i]])[0] is not None]
+        if not known:
+            continue
+        markers.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": _VERDICT_NAMES[verdict],
+                "x": _moments([line.as_of[i] for i in known]),
+                "y": _numbers([line.value[i] for i in known]),
+                "marker": {
+                    "color": VERDICTS[verdict],
+                    "symbol": symbol,
+                    "size": 7,
+                    "line": {"color": VERDICTS[verdict], "width": 1.5},
+                },
+                "hovertemplate": f"{_VERDICT_NAMES[verdict]}<extra></extra>",
+            }
+        )
+    return markers
+
+
+def _bound_line(bound: float) -> dict[str, Any]:
+    return {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": bound,
+        "y1": bound,
+        "line": {"color": "--bound", "width": 1.5, "dash": "dash"},
+    }
+
+
+def _mark_line(mark: Mark) -> dict[str, Any]:
+    at = _moments([mark.at])[0]
+    line = {"color": "--muted", "width": 1, "dash": "dot"}
+    return {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": at, "x1": at, "line": line}
+
+
+def _mark_labels(marks: Sequence[Mark]) -> list[dict[str, Any]]:
+    """Above the plot, on two levels in turn so that neighbours do not cover each other."""
+    return [
+        {
+            "name": "mark",
+            "x": _moments([mark.at])[0],
+            "y": 1.0,
+            "yref": "paper",
+            "yanchor": "bottom",
+            "yshift": 2 + 15 * (place % 2),
+            "text": mark.text,
+            "showarrow": False,
+            "font": {"size": 11, "color": "--text"},
+        }
+        for place, mark in enumerate(marks)
+    ]
+
+
+def _end_labels(
+    lines: Sequence[Line], bounds: Sequence[float], limits: tuple[float, float], digits: int
+) -> list[dict[str, Any]]:
+    """Names at the right end, moved apart where they would overlap."""
+    wanted: list[tuple[float, str, str]] = [(bound, f"bound {bound:.{digits}f}", "--bound") for bound in bounds]
+    for line in lines:
+        known = [value for value in _numbers(line.value) if value is not None]
+        if known:
+            text = f"{line.name} {known[-1]:.{digits}f}"
+            wanted.append((known[-1], f"<b>{text}</b>" if line.emphasised else text, line.colour))
+    wanted.sort(key=lambda label: label[0])
+    step = (limits[1] - limits[0]) * _END_LABEL_SHARE
+    placed: list[dict[str, Any]] = []
+    height = -math.inf
+    for value, text, colour in wanted:
+        height = max(value, height + step)
+        placed.append(
+            {
+                "name": "end",
+                "xref": "paper",
+                "x": 1.0,
+                "xanchor": "left",
+                "xshift": 6,
+                "y": height,
+                "yanchor": "middle",
+                "text": text,
+                "showarrow": False,
+                "font": {"size": 12, "color": colour},
+            }
+        )
+    return placed

@@ -1,0 +1,253 @@
+"""The plain sentence a decision can rest on, in the model's own words.
+
+A result is one entry of a run document (shape: docs, `results`). Rates are of the favourable decision, the positive
+outcome is the favourable one: a false negative is "positive outcome, yet unfavourable decision", which for a
+recidivism model reads "did not re-offend, yet rated high risk".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apps.dashboards.people import capitalised, group_phrase
+from apps.dashboards.words import (
+    GAPS,
+    NBSP,
+    WINDOW_PERIODS,
+    WINDOWS,
+    attribute_name,
+    bound_text,
+    count,
+    interval,
+    metric_digits,
+    metric_name,
+    number,
+    percent,
+    points,
+)
+from apps.registry.spec import Words
+
+Result = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """What is the case, and what it rests on."""
+
+    headline: str
+    detail: str
+
+
+def error_words(metric: str, words: Words) -> str:
+    """The event that a rate or gap counts: `did not re-offend, yet rated high risk`."""
+    unfavourable, favourable = words.decision
+    negative, positive = words.outcome
+    known = {
+        "fnr": f"{positive}, yet {unfavourable}",
+        "fpr": f"{negative}, yet {favourable}",
+        "tpr": f"{positive} and {favourable}",
+        "ppv": f"{favourable} and {positive}",
+    }
+    known |= {
+        "fnr_gap": known["fnr"],
+        "fnr_ratio": known["fnr"],
+        "fpr_gap": known["fpr"],
+        "equal_opportunity_difference": known["tpr"],
+        "predictive_parity_difference": known["ppv"],
+        "selection_rate": favourable,
+        "base_rate": positive,
+    }
+    return known.get(metric, metric_name(metric))
+
+
+def headline(result: Result, words: Words) -> str:
+    """One sentence for one result; says so where nothing can be said."""
+    metric, attribute = result["metric"], result["attribute"]
+    if result.get("suppressed"):
+        who = capitalised(group_phrase(attribute, result["group"])) if result.get("group") else "The groups"
+        return f"{who} are fewer than 10 and not shown."
+    if result.get("value") is None:
+        why = GAPS.get(result.get("gap") or "", "there is nothing to measure it on")
+        return f"{capitalised(metric_name(metric))} by {attribute_name(attribute)} cannot be estimated: {why}."
+    said = _compared(result, words) if result.get("group") and result.get("reference") else _aggregate(result)
+    return f"{said} This is too little evidence to judge." if result.get("verdict") == "inconclusive" else said
+
+
+def sentence(
+    result: Result, words: Words, *, window: str, judged_on: int, verdicts: Mapping[str, str] | None = None
+) -> Sentence:
+    """Headline and what it rests on.
+
+    judged_on: decisions of the group and of its reference. verdicts: of the same result by window, to say whether
+    the windows agree.
+    """
+    if result.get("value") is None:
+        return Sentence(headline(result, words), "")
+    parts = [f"{_between(result)}judged on {count(judged_on)} decisions of the {WINDOW_PERIODS[window]}."]
+    parts[0] = capitalised(parts[0])
+    if limit := _limit(result):
+        parts.append(limit)
+    decided = result.get("decided_by_window")
+    if decided and decided != window and decided in WINDOWS:
+        parts.append(f"Decided by the {WINDOWS[decided]} window.")
+    if verdicts and len(verdicts) == len(WINDOWS):
+        parts.append(_agreement(verdicts))
+    return Sentence(headline(result, words), " ".join(parts))
+
+
+def coverage_sentence(attribute: str, share: float | None, result: Result, sharp: Mapping[str, Any] | None) -> str:
+    """How many decisions have a known attribute, and what the unknown ones could change at most.
+
+    sharp: `low` and `high` of the demographic parity ratio of `result`'s group, were the unknown known.
+    """
+    if share is None:
+        return "There was no decision in this window."
+    name = attribute_name(attribute)
+    text = f"The {name} is known for {percent(share, 1)} of the decisions."
+    low, high = (sharp or {}).get("low"), (sharp or {}).get("high")
+    if share >= 1 or low is None or not result.get("group"):
+        return text
+    who = group_phrase(result["attribute"], result["group"])
+    reach = f"between {number(low)} and {number(high)}" if high is not None else f"at {number(low)} or above"
+    text += f" Whoever the unknown are, the ratio for {who} lies {reach}"
+    return text + (": the verdict would not change." if _settled(result, low, high) else ".")
+
+
+def _settled(result: Result, low: float, high: float | None) -> bool:
+    bound = result.get("bound") or {}
+    lower, upper = bound.get("lower"), bound.get("upper")
+    if result.get("verdict") == "breach":
+        return (lower is not None and high is not None and high < lower) or (upper is not None and low > upper)
+    if result.get("verdict") == "within" and (lower is not None or upper is not None):
+        return (lower is None or low >= lower) and (upper is None or (high is not None and high <= upper))
+    return False
+
+
+def label_sentence(quality: Mapping[str, Any], words: Words) -> tuple[str, bool]:
+    """How many outcomes are known, and whether they are known for one decision only: (text, warn).
+
+    quality: the `quality` part of a run document.
+    """
+    share = quality.get("label_coverage")
+    if not share:
+        return "No outcome of this window is known yet: metrics that compare with outcomes cannot be estimated.", True
+    text = f"The outcome is known for {percent(share, 1)} of the decisions."
+    decided = quality.get("label_coverage_by_decision") or {}
+    unfavourable, favourable = decided.get("unfavourable"), decided.get("favourable")
+    if not quality.get("selective_labels") or unfavourable is None or favourable is None:
+        return text, False
+    return (
+        f"{text} It is known for {percent(favourable)} of those {words.decision[1]}, but for {percent(unfavourable)} "
+        f"of those {words.decision[0]}: metrics that compare with outcomes describe mostly one kind of decision.",
+        True,
+    )
+
+
+def _compared(result: Result, words: Words) -> str:
+    metric, value = result["metric"], result["value"]
+    who = group_phrase(result["attribute"], result["group"])
+    other = group_phrase(result["attribute"], result["reference"])
+    if metric == "demographic_parity_ratio":
+        if percent(abs(1 - value)).startswith("0"):
+            return f"{capitalised(who)} are {words.decision[1]} as often as {other}."
+        return f"{capitalised(who)} are {words.decision[1]} {_times(value)} than {other}."
+    if metric == "demographic_parity_difference":
+        return f"{capitalised(who)} are {words.decision[1]} {points(value)} {_side(value)} often than {other}."
+    if metric in ("fnr_gap", "fpr_gap", "equal_opportunity_difference", "predictive_parity_difference"):
+        said = capitalised(error_words(metric, words))
+        return f"“{said}” happens to {who} {points(value)} {_side(value)} often than to {other}."
+    if metric == "equalized_odds_difference":
+        return _odds(result, words, who, other)
+    if metric == "fnr_ratio":
+        said = capitalised(error_words(metric, words))
+        return f"“{said}” happens to {who} {_times(value)} than to {other}."
+    if metric == "calibration_difference":
+        direction = "further apart" if value > 0 else "closer together"
+        return f"Scores and observed “{words.outcome[1]}” lie {points(value)} {direction} for {who} than for {other}."
+    return f"{capitalised(metric_name(metric))} of {who} is {number(value, metric_digits(metric))}."
+
+
+def _odds(result: Result, words: Words, who: str, other: str) -> str:
+    """The wider of the two gaps, told as the error that it is."""
+    details = result.get("details") or {}
+    missed, passed = -(details.get("tpr_gap") or 0.0), details.get("fpr_gap") or 0.0
+    metric, gap = ("fnr_gap", missed) if abs(missed) >= abs(passed) else ("fpr_gap", passed)
+    if not gap:
+        return f"Error rates of {who} and {other} lie {points(result['value'])} apart."
+    said = capitalised(error_words(metric, words))
+    return f"“{said}” happens to {who} {points(gap)} {_side(gap)} often than to {other}."
+
+
+def _aggregate(result: Result) -> str:
+    metric, value = result["metric"], result["value"]
+    by = attribute_name(result["attribute"])
+    if metric == "demographic_parity_ratio":
+        return f"By {by}, the least favoured group has {number(value)} times the rate of the most favoured one."
+    if metric == "equalized_odds_difference":
+        return f"Error rates by {by} lie up to {points(value)} apart."
+    if metric == "calibration_difference":
+        return f"Calibration errors by {by} lie up to {points(value)} apart."
+    return f"{capitalised(metric_name(metric))} by {by} is {number(value, metric_digits(metric))}."
+
+
+def _times(ratio: float) -> str:
+    return f"{percent(abs(1 - ratio))} {'less' if ratio < 1 else 'more'} often"
+
+
+def _side(value: float) -> str:
+    return "more" if value > 0 else "less"
+
+
+def _between(result: Result) -> str:
+    low, high = result["interval"]
+    if low is None and high is None:
+        return ""
+    metric = result["metric"]
+    if metric.endswith("_ratio") and result.get("group"):
+        if high is None or math.isinf(high):
+            return f"at least {number(low)} times as often, with no upper limit, "
+        if low is not None and high <= 1:
+            return f"between {percent(1 - high)} and {percent(1 - low)}, "
+        if low is not None and low >= 1:
+            return f"between {percent(low - 1)} and {percent(high - 1)}, "
+        return f"between {percent(1 - (low or 0))} less and {percent(high - 1)} more often, "
+    if _in_points(metric) and low is not None and high is not None:
+        if low >= 0 or high <= 0:
+            small, large = sorted((abs(low), abs(high)))
+            return f"between {small * 100:.1f} and {large * 100:.1f} points, "
+        return f"between {abs(low) * 100:.1f} points less and {high * 100:.1f} points more, "
+    return f"{interval(low, high, metric_digits(metric))}, "
+
+
+def _in_points(metric: str) -> bool:
+    return metric.endswith("_gap") or (metric.endswith("_difference") and metric != "individual_fairness_distance")
+
+
+def _limit(result: Result) -> str:
+    bound = result.get("bound") or {}
+    lower, upper = bound.get("lower"), bound.get("upper")
+    metric, value = result["metric"], result["value"]
+    if lower is None and upper is None:
+        return "No bound is set for it."
+    if metric.endswith("_ratio") and result.get("group"):
+        if value <= 1 and lower is not None:
+            return f"The bound is {percent(1 - lower)}."
+        if value > 1 and upper is not None:
+            return f"The bound is {percent(upper - 1)}."
+    if _in_points(metric):
+        limit = upper if value >= 0 or lower is None else lower
+        return f"The bound is {abs(limit) * 100:g} points." if limit is not None else ""
+    return f"The bound is {bound_text(metric, bound)}."
+
+
+def _agreement(verdicts: Mapping[str, str]) -> str:
+    if len(set(verdicts.values())) == 1:
+        return "All three windows agree."
+    said = {"within": "within bounds", "breach": "breach", "inconclusive": "too few", "not_estimable": "not estimable"}
+    listed = [
+        f"{WINDOWS[window].replace(' ', NBSP)} {said.get(verdict, 'no bound')}" for window, verdict in verdicts.items()
+    ]
+    return f"By window: {', '.join(listed)}."
