@@ -1,0 +1,222 @@
+"""What protects an attribute on its way into the vault and inside it.
+
+On the way (web to compute) an upload is sealed to the compute side's public key with HPKE (RFC 9180, base mode:
+DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM). Whoever sealed it cannot open it again.
+
+Inside, every subject has one AES-256-GCM record under a data key; data keys are wrapped by the key-encryption key.
+
+Record layout, big endian::
+
+    offset  bytes  field
+    0       1      layout version, 1
+    1       4      data key version
+    5       16     key commitment: HKDF-SHA256(data key, info="biasgov vault record commitment")
+    21      12     nonce, random
+    33      n      ciphertext of the padded attributes, followed by the 16 bytes of the tag
+
+The associated data is layout version (1), subject pseudonym (16), data key version (4), schema version (2): a record
+opens only as the record of its own subject under its own key. AES-GCM alone does not commit to its key (one
+ciphertext can be made to open under two keys); the commitment closes that.
+
+Plaintext: the attributes as MessagePack map with sorted names, then 0x80 and zeros up to a multiple of 64 bytes, so
+that the length of a record says little about the levels in it.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes, hpke
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+LAYOUT = 1
+SCHEMA = 1
+HEAD = struct.Struct(">BI16s12s")
+ASSOCIATED = struct.Struct(">B16sIH")
+BLOCK = 64
+COMMITMENT_INFO = b"biasgov vault record commitment"
+WRAPPING = struct.Struct(">24sI")
+WRAPPING_INFO = b"biasgov vault data key\0\0"
+SEALING_INFO = struct.Struct(">22s16sII")
+SEALING_LABEL = b"biasgov vault upload 1"
+SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
+
+_attributes = msgspec.msgpack.Decoder(dict[str, str])
+_chunk = msgspec.msgpack.Decoder(list[tuple[bytes, dict[str, str]]])
+
+Attributes = Mapping[str, str]
+
+
+class VaultError(Exception):
+    """Something in the vault cannot be opened or is not what it claims; the message never holds a value."""
+
+
+class KeyEncryption(Protocol):
+    """Wraps data keys. One implementation reads a key file; others ask a key management service."""
+
+    @property
+    def key_id(self) -> str:
+        """Names the wrapping key; stored beside what it wrapped."""
+
+    def wrap(self, data_key: bytes, *, version: int) -> bytes:
+        """The 32-byte `data_key` wrapped, bound to its version."""
+
+    def unwrap(self, wrapped: bytes, *, version: int) -> bytes:
+        """Inverse of `wrap`. Raises VaultError if key, version or bytes differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalKeyEncryption:
+    """AES-256-GCM under a key-encryption key held by this process; wrapped = nonce (12), ciphertext, tag (16)."""
+
+    key: bytes = field(repr=False)
+
+    @property
+    def key_id(self) -> str:
+        return "local:" + _derive(self.key, b"biasgov vault key id")[:8].hex()
+
+    def wrap(self, data_key: bytes, *, version: int) -> bytes:
+        nonce = os.urandom(12)
+        return nonce + AESGCM(self.key).encrypt(nonce, data_key, WRAPPING.pack(WRAPPING_INFO, version))
+
+    def unwrap(self, wrapped: bytes, *, version: int) -> bytes:
+        try:
+            return AESGCM(self.key).decrypt(wrapped[:12], wrapped[12:], WRAPPING.pack(WRAPPING_INFO, version))
+        except (InvalidTag, ValueError):
+            raise VaultError(f"Data key {version} does not open under key-encryption key {self.key_id}.") from None
+
+
+class DataKey:
+    """A data key ready for use; holds its cipher, so that a million records share one key schedule."""
+
+    __slots__ = ("_cipher", "commitment", "version")
+
+    def __init__(self, key: bytes, *, version: int) -> None:
+        if len(key) != 32:
+            raise VaultError(f"Data key {version} has {len(key)} bytes instead of 32.")
+        self.version = version
+        self.commitment = _derive(key, COMMITMENT_INFO)[:16]
+        self._cipher = AESGCM(key)
+
+    def __repr__(self) -> str:
+        return f"DataKey(version={self.version})"
+
+    def seal(self, subject: bytes, attributes: Attributes) -> bytes:
+        """One record for a subject's 16-byte pseudonym."""
+        nonce = os.urandom(12)
+        head = HEAD.pack(LAYOUT, self.version, self.commitment, nonce)
+        return head + self._cipher.encrypt(nonce, _padded(attributes), self._associated(subject))
+
+    def open(self, subject: bytes, record: bytes) -> dict[str, str]:
+        """The attributes in one record. Raises VaultError if any bit, the subject or the key is not its own."""
+        body = np.frombuffer(record, np.uint8)[None, :]
+        (plaintext,) = self.open_many(np.frombuffer(subject, np.uint8)[None, :], body)
+        return attributes_in(plaintext)
+
+    def open_many(self, subjects: npt.NDArray[np.uint8], records: npt.NDArray[np.uint8]) -> list[bytes]:
+        """The padded plaintexts of records of one length.
+
+        Parameters
+        ----------
+        subjects
+            Pseudonyms, shape (n, 16).
+        records
+            Their records, shape (n, length).
+
+        Raises
+        ------
+        VaultError
+            At least one is not a record of its subject under this key; nothing is returned then.
+        """
+        n, width = records.shape
+        if width < HEAD.size + 16 or subjects.shape != (n, 16):
+            raise VaultError(f"Records of {width} bytes are none of ours.")
+        head = np.frombuffer(HEAD.pack(LAYOUT, self.version, self.commitment, bytes(12))[:21], np.uint8)
+        if not (records[:, :21] == head).all():
+            raise VaultError(f"A record does not belong to data key {self.version}.")
+        nonces, sealed = records[:, 21:33].tobytes(), records[:, HEAD.size :].tobytes()
+        associated = np.empty((n, ASSOCIATED.size), np.uint8)
+        associated[:] = np.frombuffer(self._associated(bytes(16)), np.uint8)
+        associated[:, 1:17] = subjects
+        bound = associated.tobytes()
+        decrypt, long, wide = self._cipher.decrypt, width - HEAD.size, ASSOCIATED.size
+        try:
+            return [
+                decrypt(
+                    nonces[12 * i : 12 * i + 12],
+                    sealed[long * i : long * i + long],
+                    bound[wide * i : wide * i + wide],
+                )
+                for i in range(n)
+            ]
+        except InvalidTag:
+            raise VaultError(f"A record under data key {self.version} is damaged or not its subject's.") from None
+
+    def _associated(self, subject: bytes) -> bytes:
+        if len(subject) != 16:
+            raise VaultError(f"A subject pseudonym has 16 bytes, not {len(subject)}.")
+        return ASSOCIATED.pack(LAYOUT, subject, self.version, SCHEMA)
+
+
+def attributes_in(plaintext: bytes) -> dict[str, str]:
+    """The attributes in an opened record's padded plaintext; raises VaultError for anything else."""
+    end = plaintext.rfind(b"\x80")
+    try:
+        if end < 0 or len(plaintext) % BLOCK or plaintext[end + 1 :].strip(b"\0"):
+            raise ValueError
+        return _attributes.decode(plaintext[:end])
+    except (msgspec.DecodeError, ValueError):
+        raise VaultError("A record holds no attributes in the known form.") from None
+
+
+def seal_chunk(
+    rows: Sequence[tuple[bytes, Attributes]], public_key: bytes, *, upload: bytes, index: int, count: int
+) -> bytes:
+    """Rows (16-byte pseudonym, attributes) sealed to the compute side, as part `index` of `count` of an upload."""
+    return SUITE.encrypt(
+        msgspec.msgpack.encode([(subject, dict(attributes)) for subject, attributes in rows]),
+        X25519PublicKey.from_public_bytes(public_key),
+        info=SEALING_INFO.pack(SEALING_LABEL, upload, index, count),
+    )
+
+
+def open_chunk(
+    sealed: bytes, private_key: bytes, *, upload: bytes, index: int, count: int
+) -> list[tuple[bytes, dict[str, str]]]:
+    """Inverse of `seal_chunk`. Raises VaultError for other bytes, another key, upload, index or count."""
+    try:
+        content = SUITE.decrypt(
+            sealed,
+            X25519PrivateKey.from_private_bytes(private_key),
+            info=SEALING_INFO.pack(SEALING_LABEL, upload, index, count),
+        )
+        rows = _chunk.decode(content)
+    except (InvalidTag, ValueError, msgspec.DecodeError):
+        raise VaultError(f"Part {index + 1} of {count} of the upload does not open with this key.") from None
+    if any(len(subject) != 16 for subject, _ in rows):
+        raise VaultError(f"Part {index + 1} of {count} of the upload names a subject that is no pseudonym.")
+    return rows
+
+
+def _padded(attributes: Attributes) -> bytes:
+    content = msgspec.msgpack.encode({name: attributes[name] for name in sorted(attributes)}) + b"\x80"
+    return content.ljust(-(-len(content) // BLOCK) * BLOCK, b"\0")
+
+
+def _derive(key: bytes, info: bytes) -> bytes:
+    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(key)
+
+
+def fresh_key() -> bytes:
+    """32 random bytes."""
+    return os.urandom(32)

@@ -1,0 +1,56 @@
+"""Erasing a subject: asked for on the web side, done on the compute side."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+
+from apps.audit import services as audit
+from apps.common import clock
+from apps.vault.models import VaultErasure
+from apps.vault.pseudonyms import Pseudonymiser
+from apps.vault.purpose import entering
+
+AT_ONCE = 1000
+
+
+def erasure_request(*, actor: str, subject_id: str) -> int:
+    """Ask for a subject's attributes to be erased; answers the request's id.
+
+    Everything received before the request goes, also what is still sealed; later hours count the subject as unknown.
+    """
+    with transaction.atomic():
+        request = VaultErasure.objects.create(actor=actor, subject=UUID(bytes=Pseudonymiser().one(subject_id)))
+        audit.append(actor=actor, action="vault.erasure.request", subject=f"vault-erasure:{request.pk}")
+    return int(request.pk)
+
+
+def erasures_execute() -> int:
+    """Erase what is asked for; answers how many requests were carried out. Compute side."""
+    with transaction.atomic():
+        requests = list(
+            VaultErasure.objects.select_for_update(skip_locked=True)
+            .filter(state=VaultErasure.State.PENDING)
+            .order_by("requested_at", "id")[:AT_ONCE]
+        )
+        if not requests:
+            return 0
+        with entering("erasure") as cursor:
+            cursor.execute(
+                "DELETE FROM vault.record r USING unnest(%s::uuid[], %s::timestamptz[]) AS e (subject, requested_at)"
+                " WHERE r.subject = e.subject AND r.received_at <= e.requested_at",
+                [[request.subject for request in requests], [request.requested_at for request in requests]],
+            )
+            erased = cursor.rowcount
+        done = [request.pk for request in requests]
+        VaultErasure.objects.filter(pk__in=done, state=VaultErasure.State.PENDING).update(
+            state=VaultErasure.State.DONE, executed_at=clock.now()
+        )
+        audit.append(
+            actor="system:compute",
+            action="vault.erasure.done",
+            subject=f"vault-erasure:{done[0]}",
+            detail={"requests": done, "records": erased},
+        )
+    return len(done)

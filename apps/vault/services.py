@@ -1,0 +1,15 @@
+"""The vault's public face for writing. Reading attributes is `enrichment`, for monitoring alone."""
+
+from apps.vault.crypto import VaultError
+from apps.vault.erasure import erasure_request, erasures_execute
+from apps.vault.uploads import OpenedUpload, UploadReceipt, attributes_upload, upload_open_next
+
+__all__ = [
+    "OpenedUpload",
+    "UploadReceipt",
+    "VaultError",
+    "attributes_upload",
+    "erasure_request",
+    "erasures_execute",
+    "upload_open_next",
+]
