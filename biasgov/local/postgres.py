@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -57,7 +57,7 @@ class Cluster:
     place: Path
     sockets: Path
     account: Account | None
-    password: str
+    password: str = field(repr=False)
     durable: bool
 
     @property

@@ -1,7 +1,7 @@
 """Starting, finding and stopping the two embedded services of one home."""
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from biasgov import roles
@@ -13,7 +13,7 @@ from biasgov.local.state import ADMIN, VALKEY, State
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Running services and how to reach them. All URLs carry a password: never log them.
+    """Running services and how to reach them. All URLs carry a password, so none is in the ``repr``.
 
     ``admin_url`` is the cluster's superuser, for set-up only. ``owner_database_url`` signs in as
     ``biasgov_migrator``, which can do nothing before ``SET ROLE biasgov_owner``. ``test_database_url`` is None
@@ -21,12 +21,12 @@ class Services:
     """
 
     home: Path
-    admin_url: str
-    database_url: str
-    compute_database_url: str
-    owner_database_url: str
-    redis_url: str
-    test_database_url: str | None = None
+    admin_url: str = field(repr=False)
+    database_url: str = field(repr=False)
+    compute_database_url: str = field(repr=False)
+    owner_database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    test_database_url: str | None = field(default=None, repr=False)
 
     def stop(self) -> None:
         """Stop both servers and wait until they are gone."""

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ class State:
     sockets: Path
     database: str
     durable: bool
-    passwords: dict[str, str]
+    passwords: dict[str, str] = field(repr=False)
     prepared: tuple[str, ...] = ()
     format: int = FORMAT
 

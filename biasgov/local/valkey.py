@@ -8,7 +8,7 @@ import re
 import signal
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from biasgov.local.errors import LocalServicesError, last_lines
@@ -29,7 +29,7 @@ class Store:
 
     place: Path
     account: Account | None
-    password: str
+    password: str = field(repr=False)
 
     @property
     def configuration(self) -> Path:

@@ -12,14 +12,20 @@ import pytest
 from biasgov import local
 
 
-@pytest.fixture(scope="module")
-def services() -> Iterator[local.Services]:
-    """Running services that the tests of a module share; a test that kills a server starts it again."""
+@pytest.fixture(scope="session")
+def shared_home() -> Iterator[Path]:
+    """A home that tests share, whatever they do to its servers."""
     home = Path(tempfile.mkdtemp(prefix="bg-")).resolve()
     home.chmod(0o711)
-    yield local.start(home, testing=True)
+    yield home
     local.remove(home)
     shutil.rmtree(home)
+
+
+@pytest.fixture
+def services(shared_home: Path) -> local.Services:
+    """Running services, started again if the test before stopped or killed them."""
+    return local.start(shared_home, testing=True)
 
 
 @pytest.fixture

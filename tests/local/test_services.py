@@ -85,6 +85,11 @@ def test_secrets_are_closed_to_others(services: local.Services) -> None:
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
 
 
+def test_printing_the_services_shows_no_password(services: local.Services) -> None:
+    assert "postgresql:" not in repr(services)
+    assert "redis:" not in repr(services)
+
+
 def test_servers_do_not_run_as_root(services: local.Services) -> None:
     assert all(os.stat(f"/proc/{pid}").st_uid != 0 for pid in server_pids(services.home))
 
