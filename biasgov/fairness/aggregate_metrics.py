@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -45,41 +46,52 @@ class Gap(NamedTuple):
     details: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class _Compared:
-    """One rate over the estimable groups of a grouping."""
+    """One rate over the groups of a grouping that have it: x of n in table rows `rows`, at least two of them."""
 
-    def __init__(self, table: GroupTable, known: Int64, rate: Rate, rng: np.random.Generator, draws: int) -> None:
-        self.table = table
-        self.rows = known[rate.n[known] > 0]
-        self.x, self.n = rate.x[self.rows], rate.n[self.rows]
-        self.estimable = len(self.rows) > 1
-        if self.estimable:
-            self.rate = self.x / self.n
-            self.lowest, self.highest = int(np.argmin(self.rate)), int(np.argmax(self.rate))
-            self.ranges = studentised_ranges(self.x, self.n, rng, draws)
-            self.statistic, self.freedom, self.p = significance.homogeneity(self.x, self.n)
+    table: GroupTable
+    rows: Int64
+    x: Int64
+    n: Int64
+    ranges: Float64
+    spread: Spread
+    statistic: float
+    freedom: int
+    p: float
 
-    def spread(self, confidence: float) -> Spread:
-        return Spread.of(self.x, self.n, simultaneous_quantile(self.ranges, confidence))
+    @classmethod
+    def of(
+        cls, table: GroupTable, known: Int64, rate: Rate, confidence: float, rng: np.random.Generator, draws: int
+    ) -> _Compared | None:
+        rows = known[rate.n[known] > 0]
+        if len(rows) < 2:
+            return None
+        x, n = rate.x[rows], rate.n[rows]
+        ranges = studentised_ranges(x, n, rng, draws)
+        spread = Spread.of(x, n, simultaneous_quantile(ranges, confidence))
+        return cls(table, rows, x, n, ranges, spread, *significance.homogeneity(x, n))
 
     def complement(self) -> _Compared:
         """The opposite rate, from the same draws and the same test."""
-        other = object.__new__(_Compared)
-        other.__dict__.update(self.__dict__)
-        if self.estimable:
-            other.x, other.rate = self.n - self.x, (self.n - self.x) / self.n
-            other.lowest, other.highest = self.highest, self.lowest
-        return other
+        return replace(self, x=self.n - self.x, spread=self.spread.complement())
 
+    @property
+    def lowest(self) -> int:
+        return int(np.argmin(self.spread.rate))
+
+    @property
+    def highest(self) -> int:
+        return int(np.argmax(self.spread.rate))
+
+    @property
     def ends(self) -> dict[str, Any]:
         labels = self.table.labels
         return {"lowest": labels[self.rows[self.lowest]], "highest": labels[self.rows[self.highest]]}
 
-    def counts(self, first: int, second: int) -> tuple[int, int, int, int]:
-        return int(self.x[first]), int(self.n[first]), int(self.x[second]), int(self.n[second])
-
+    @property
     def widest(self) -> float:
-        return float(self.rate[self.highest] - self.rate[self.lowest])
+        return float(np.ptp(self.spread.rate))
 
     def between(self, value: float, low: float, high: float, form: Form, p: float) -> Gap:
         """The gap between the extreme groups; `form` decides which of them comes first."""
@@ -90,25 +102,29 @@ class _Compared:
             high=max(high, value),
             p=p,
             form=form,
-            counts=self.counts(first, second),
+            counts=(int(self.x[first]), int(self.n[first]), int(self.x[second]), int(self.n[second])),
             rows=(int(self.rows[first]), int(self.rows[second])),
             least_cell=int(min(self.n[first], self.n[second])),
             method="bootstrap_studentised_range",
-            details=self.ends(),
+            details=self.ends,
         )
 
-    def difference(self, confidence: float) -> Gap | str:
-        if not self.estimable:
-            return why.FEWER_THAN_TWO_GROUPS
-        return self.between(self.widest(), *self.spread(confidence).widest_difference(), "difference", self.p)
 
-    def ratio(self, confidence: float) -> Gap | str:
-        if not self.estimable:
-            return why.FEWER_THAN_TWO_GROUPS
-        if not self.x.any():
-            return why.REFERENCE_RATE_ZERO
-        value = float(self.rate[self.lowest] / self.rate[self.highest])
-        return self.between(value, *self.spread(confidence).smallest_ratio(), "ratio", self.p)
+def _difference(compared: _Compared | None) -> Gap | str:
+    """Largest minus smallest rate."""
+    if compared is None:
+        return why.FEWER_THAN_TWO_GROUPS
+    return compared.between(compared.widest, *compared.spread.widest_difference(), "difference", compared.p)
+
+
+def _ratio(compared: _Compared | None) -> Gap | str:
+    """Smallest over largest rate."""
+    if compared is None:
+        return why.FEWER_THAN_TWO_GROUPS
+    if not compared.x.any():
+        return why.REFERENCE_RATE_ZERO
+    value = float(compared.spread.rate.min() / compared.spread.rate.max())
+    return compared.between(value, *compared.spread.smallest_ratio(), "ratio", compared.p)
 
 
 def measure_aggregates(
@@ -121,20 +137,22 @@ def measure_aggregates(
         rows = np.arange(grouping.start, grouping.stop)
         known = rows[table.known[rows]]
         selection, tpr, fpr, ppv = (
-            _Compared(table, known, all_rates[name], rng, draws) for name in ("selection_rate", "tpr", "fpr", "ppv")
+            _Compared.of(table, known, all_rates[name], confidence, rng, draws)
+            for name in ("selection_rate", "tpr", "fpr", "ppv")
         )
+        fnr = None if tpr is None else tpr.complement()
         found: dict[str, Gap | str] = {
-            "demographic_parity_ratio": selection.ratio(confidence),
-            "demographic_parity_difference": selection.difference(confidence),
+            "demographic_parity_ratio": _ratio(selection),
+            "demographic_parity_difference": _difference(selection),
             "equalized_odds_difference": _equalized_odds(tpr, fpr, confidence),
-            "equal_opportunity_difference": tpr.difference(confidence),
-            "fpr_gap": fpr.difference(confidence),
-            "fnr_gap": tpr.complement().difference(confidence),
-            "fnr_ratio": tpr.complement().ratio(confidence),
-            "predictive_parity_difference": ppv.difference(confidence),
+            "equal_opportunity_difference": _difference(tpr),
+            "fpr_gap": _difference(fpr),
+            "fnr_gap": _difference(fnr),
+            "fnr_ratio": _ratio(fnr),
+            "predictive_parity_difference": _difference(ppv),
             "calibration_difference": _calibration(table, known, error, confidence, rng, draws),
             "association": _association(selection, confidence),
-            "differential_fairness": _differential_fairness(selection, confidence),
+            "differential_fairness": _differential_fairness(selection),
         }
         labelled, scored = int(table.labelled[known].sum()), int(table.scored[known].sum())
         for metric, gap in found.items():
@@ -143,22 +161,22 @@ def measure_aggregates(
             yield _record(table, grouping, known, metric, gap)
 
 
-def _equalized_odds(tpr: _Compared, fpr: _Compared, confidence: float) -> Gap | str:
+def _equalized_odds(tpr: _Compared | None, fpr: _Compared | None, confidence: float) -> Gap | str:
     """max(widest TPR difference, widest FPR difference); their pairwise intervals hold all together."""
-    if not (tpr.estimable and fpr.estimable):
+    if tpr is None or fpr is None:
         return why.FEWER_THAN_TWO_GROUPS
     z = simultaneous_quantile(np.maximum(tpr.ranges, fpr.ranges), confidence)
     both = [Spread.of(part.x, part.n, z).widest_difference() for part in (tpr, fpr)]
-    deciding = tpr if tpr.widest() >= fpr.widest() else fpr
+    deciding = tpr if tpr.widest >= fpr.widest else fpr
     low, high = max(low for low, _ in both), max(high for _, high in both)
     p = min(1.0, 2 * min(tpr.p, fpr.p))
-    gap = deciding.between(deciding.widest(), low, high, "difference", p)
-    return gap._replace(details={**gap.details, "tpr_gap": tpr.widest(), "fpr_gap": fpr.widest()})
+    gap = deciding.between(deciding.widest, low, high, "difference", p)
+    return gap._replace(details={**gap.details, "tpr_gap": tpr.widest, "fpr_gap": fpr.widest})
 
 
-def _association(selection: _Compared, confidence: float) -> Gap | str:
+def _association(selection: _Compared | None, confidence: float) -> Gap | str:
     """Cramér's V of decision by group; phi for two groups. Not defined if everybody got the same decision."""
-    if not selection.estimable:
+    if selection is None:
         return why.FEWER_THAN_TWO_GROUPS
     total, selected = int(selection.n.sum()), int(selection.x.sum())
     if selected in (0, total):
@@ -179,20 +197,19 @@ def _association(selection: _Compared, confidence: float) -> Gap | str:
     )
 
 
-def _differential_fairness(selection: _Compared, confidence: float) -> Gap | str:
+def _differential_fairness(selection: _Compared | None) -> Gap | str:
     """Largest |log ratio| of any decision's rate between two groups (Foulds, Islam, Keya & Pan 2020).
 
     Where a group has no event with some decision the plain value is infinite; their Dirichlet-smoothed rates
     (x + 1/2) / (n + 1) are used instead, and `details` says so.
     """
-    if not selection.estimable:
+    if selection is None:
         return why.FEWER_THAN_TWO_GROUPS
     smoothed = bool(((selection.x == 0) | (selection.x == selection.n)).any())
-    rate = (selection.x + 0.5) / (selection.n + 1) if smoothed else selection.rate
+    rate = (selection.x + 0.5) / (selection.n + 1) if smoothed else selection.spread.rate
     favourable, unfavourable = np.log(rate), np.log1p(-rate)
     value = max(float(np.ptp(favourable)), float(np.ptp(unfavourable)))
-    spread = selection.spread(confidence)
-    ratios = [spread.smallest_ratio(), spread.complement().smallest_ratio()]
+    ratios = [selection.spread.smallest_ratio(), selection.spread.complement().smallest_ratio()]
     low = max(-math.log(high) for _, high in ratios)
     highs = [-math.log(low) if low > 0 else None for low, _ in ratios]
     finite = [high for high in highs if high is not None]
@@ -207,7 +224,7 @@ def _differential_fairness(selection: _Compared, confidence: float) -> Gap | str
         rows=(int(selection.rows[selection.lowest]), int(selection.rows[selection.highest])),
         least_cell=int(min(counted[selection.lowest], counted[selection.highest])),
         method="bootstrap_studentised_range",
-        details={**selection.ends(), "smoothed": smoothed},
+        details={**selection.ends, "smoothed": smoothed},
     )
 
 

@@ -20,6 +20,8 @@ from biasgov.fairness.intervals import difference_of_rates, normal_quantile, rat
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
+_NORMAL_FROM = 100.0
+
 DRAWS = 400
 """Resamples per metric. The Monte Carlo standard error of c is 2 to 3 % of it (see docs/methods.md)."""
 
@@ -27,19 +29,26 @@ DRAWS = 400
 def studentised_ranges(x: Int64, n: Int64, rng: np.random.Generator, draws: int) -> Float64:
     """Bootstrap draws of max - min over k groups of (resampled rate - rate) / standard error, shape (draws,).
 
-    x, n: shape (k,), n positive. Rates are drawn from (x + 1/2) / (n + 1), so that a group at 0 or 1 varies too.
+    x, n: shape (k,), n positive. Counts are drawn as Binomial(n, (x + 1/2) / (n + 1)), so that a group at 0 or 1
+    varies too; where their variance exceeds 100 the standardised count is drawn from its normal limit.
     """
-    rate = ((x + 0.5) / (n + 1))[:, np.newaxis]
-    size = n[:, np.newaxis]
-    resampled = rng.binomial(size, rate, (len(x), draws)) / size
-    standardised = (resampled - rate) / np.sqrt(rate * (1 - rate) / size)
+    rate = (x + 0.5) / (n + 1)
+    variance = n * rate * (1 - rate)
+    large = variance > _NORMAL_FROM
+    standardised = np.empty((len(x), draws))
+    standardised[large] = rng.standard_normal((int(large.sum()), draws))
+    size, chance = n[~large, np.newaxis], rate[~large, np.newaxis]
+    resampled = rng.binomial(size, chance, (len(size), draws))
+    standardised[~large] = (resampled - size * chance) / np.sqrt(size * chance * (1 - chance))
     ranges: Float64 = standardised.max(axis=0) - standardised.min(axis=0)
     return ranges
 
 
 def simultaneous_quantile(ranges: Float64, confidence: float) -> float:
     """The z that makes all pairwise intervals hold together; never below the one for a single pair."""
-    return max(float(np.quantile(ranges, confidence)) / math.sqrt(2), normal_quantile(confidence))
+    rank = min(math.ceil(confidence * len(ranges)), len(ranges)) - 1
+    quantile = float(np.partition(ranges, rank)[rank])
+    return max(quantile / math.sqrt(2), normal_quantile(confidence))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,9 +13,21 @@ from biasgov.fairness import calibration, intervals, significance
 from biasgov.fairness import measurement as why
 from biasgov.fairness.groups import GroupTable
 from biasgov.fairness.measurement import Form, Measurement
+from biasgov.fairness.schema import SEPARATOR
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
+
+
+_PAIRWISE: tuple[tuple[str, Form, str], ...] = (
+    ("demographic_parity_ratio", "ratio", "selection_rate"),
+    ("demographic_parity_difference", "difference", "selection_rate"),
+    ("equal_opportunity_difference", "difference", "tpr"),
+    ("fpr_gap", "difference", "fpr"),
+    ("fnr_gap", "difference", "fnr"),
+    ("fnr_ratio", "ratio", "fnr"),
+    ("predictive_parity_difference", "difference", "ppv"),
+)
 
 
 class Rate(NamedTuple):
@@ -70,10 +82,17 @@ def calibration_error(table: GroupTable) -> CalibrationError:
 
 
 def measure_groups(table: GroupTable, error: CalibrationError, confidence: float) -> Iterator[Measurement]:
-    """Rates of every known group, and of every group with unknown attributes that has events."""
+    """Rates of every known group, and of the `unknown` of each attribute where there are such events.
+
+    Intersections that are unknown in part are on record with their selection rate alone: it carries their n, and
+    their other rates would make up a third of all numbers without anybody asking for them.
+    """
     z = intervals.normal_quantile(confidence)
-    rows = [row for row, known in enumerate(table.known.tolist()) if known or table.n[row]]
+    known = table.known.tolist()
+    everybody = [row for row, n in enumerate(table.n.tolist()) if known[row] or n]
+    single = [row for row in everybody if known[row] or SEPARATOR not in table.attributes[row]]
     for metric, rate in rates(table).items():
+        rows = everybody if metric == "selection_rate" else single
         with np.errstate(invalid="ignore"):
             value = rate.x / rate.n
         low, high = intervals.wilson(rate.x, rate.n, z)
@@ -82,12 +101,12 @@ def measure_groups(table: GroupTable, error: CalibrationError, confidence: float
     both = table.bin_n.sum(axis=1)
     gaps = _gaps(table, both, True, table.scored)
     value, low, high = _brier(table, z)
-    yield from _alone(table, rows, "brier", value, low, high, both, gaps, "estimate", "normal", None, None)
+    yield from _alone(table, single, "brier", value, low, high, both, gaps, "estimate", "normal", None, None)
     low, high = _corrected(error.value, error.centres, z * error.resampled.deviation, z * error.calibrated.deviation)
     low, high = np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
     details = _calibration_details(table)
     method = "bootstrap_moments"
-    yield from _alone(table, rows, "ece", error.value, low, high, both, gaps, "estimate", method, None, details)
+    yield from _alone(table, single, "ece", error.value, low, high, both, gaps, "estimate", method, None, details)
 
 
 def measure_pairs(table: GroupTable, error: CalibrationError, confidence: float) -> Iterator[Measurement]:
@@ -96,17 +115,9 @@ def measure_pairs(table: GroupTable, error: CalibrationError, confidence: float)
     if not len(rows):
         return
     z = intervals.normal_quantile(confidence)
-    tests = _Tests(table, rows)
-    for metric, form, name in (
-        ("demographic_parity_ratio", "ratio", "selection_rate"),
-        ("demographic_parity_difference", "difference", "selection_rate"),
-        ("equal_opportunity_difference", "difference", "tpr"),
-        ("fpr_gap", "difference", "fpr"),
-        ("fnr_gap", "difference", "fnr"),
-        ("fnr_ratio", "ratio", "fnr"),
-        ("predictive_parity_difference", "difference", "ppv"),
-    ):
-        yield from tests.compare(metric, form, name, z)  # type: ignore[arg-type]
+    tests = _Tests(table, rows, z)
+    for metric, form, name in _PAIRWISE:
+        yield from tests.compare(metric, form, name)
     yield from tests.equalized_odds(intervals.normal_quantile((1 + confidence) / 2))
     yield from _compare_calibration(table, rows, error, z)
 
@@ -114,8 +125,8 @@ def measure_pairs(table: GroupTable, error: CalibrationError, confidence: float)
 class _Tests:
     """Rates of groups `rows` beside those of their references, tested once and used by several metrics."""
 
-    def __init__(self, table: GroupTable, rows: Int64) -> None:
-        self.table, self.rows = table, rows
+    def __init__(self, table: GroupTable, rows: Int64, z: float) -> None:
+        self.table, self.rows, self.z = table, rows, z
         self.references = table.reference[rows]
         self.rates = rates(table)
         self.gaps = {name: _gaps(table, rate.n, rate.needs_labels) for name, rate in self.rates.items()}
@@ -124,6 +135,9 @@ class _Tests:
         p = significance.two_rates(*stacked).reshape(len(tested), len(rows))
         self.p = dict(zip(tested, p, strict=True))
         self.p["fnr"] = self.p["tpr"]
+        self.ratios = ("selection_rate", "fnr")
+        pairs = [np.stack(parts) for parts in zip(*(self.counts(name) for name in self.ratios), strict=True)]
+        self.ratio_limits = intervals.koopman(pairs[0], pairs[1], pairs[2], pairs[3], z)
 
     def counts(self, name: str) -> tuple[Int64, Int64, Int64, Int64]:
         rate = self.rates[name]
@@ -136,20 +150,20 @@ class _Tests:
             for row, reference in zip(self.rows.tolist(), self.references.tolist(), strict=True)
         ]
 
-    def compare(self, metric: str, form: Form, name: str, z: float) -> Iterator[Measurement]:
+    def compare(self, metric: str, form: Form, name: str) -> Iterator[Measurement]:
         x, n, reference_x, reference_n = counts = self.counts(name)
         gaps = self.missing(name)
         with np.errstate(invalid="ignore", divide="ignore"):
             if form == "ratio":
                 value = (x / n) / (reference_x / reference_n)
-                low, high = intervals.koopman(*counts, z)
+                low, high = (limit[self.ratios.index(name)] for limit in self.ratio_limits)
                 gaps = [
                     gap or (why.REFERENCE_RATE_ZERO if not base else None)
                     for gap, base in zip(gaps, reference_x.tolist(), strict=True)
                 ]
             else:
                 value = x / n - reference_x / reference_n
-                low, high = intervals.newcombe(*counts, z)
+                low, high = intervals.newcombe(*counts, self.z)
         method = "koopman" if form == "ratio" else "newcombe"
         least = np.minimum(n, reference_n)
         yield from _against(

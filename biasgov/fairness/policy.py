@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -42,6 +43,11 @@ DEFAULT_SEVERITY_BANDS = {"medium": 0.05, "high": 0.10, "critical": 0.20}
 """Distance of the interval's nearer end beyond the bound from which each severity starts; below `medium`: low."""
 
 
+@lru_cache(maxsize=1024)
+def _exact(end: float) -> Fraction:
+    return Fraction(repr(float(end)))
+
+
 @dataclass(frozen=True, slots=True)
 class Bound:
     """An allowed range, ends included; None leaves a side open.
@@ -67,11 +73,11 @@ class Bound:
 
     @property
     def exact_lower(self) -> Fraction | None:
-        return None if self.lower is None else Fraction(repr(float(self.lower)))
+        return None if self.lower is None else _exact(self.lower)
 
     @property
     def exact_upper(self) -> Fraction | None:
-        return None if self.upper is None else Fraction(repr(float(self.upper)))
+        return None if self.upper is None else _exact(self.upper)
 
     def to_dict(self) -> dict[str, float | None]:
         return {"lower": self.lower, "upper": self.upper}
