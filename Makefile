@@ -61,5 +61,5 @@ lock: $(UV) ## pin the newest allowed versions again
 	$(UV) pip compile -q --upgrade requirements/bench.in --generate-hashes --no-header --python-version 3.11 -o requirements/bench.lock
 
 clean: ## stop the embedded services and remove their state and the virtual environment
-	-@$(BIN)/python -m biasgov.local stop
+	-@for home in .local .local/test .local/bench; do BIASGOV_HOME=$$home $(BIN)/python -m biasgov.local remove --yes; done
 	rm -rf .local $(VENV)

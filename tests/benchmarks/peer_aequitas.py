@@ -1,4 +1,4 @@
-"""Run by the peers' own Python: aequitas on the same rows, from a NumPy file; prints seconds and peak memory as JSON."""
+"""Run by the peers' own Python: aequitas on the same rows, from a NumPy file; prints JSON (seconds, memory)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def main(path: str, groupings: list[list[str]]) -> None:
     counted, _ = Group().get_crosstabs(frame, attr_cols=crosses)
     taken = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": taken, "rss_mb": peak, "groups": len(counted)}))
+    print(json.dumps({"seconds": taken, "rss_mb": peak, "groups": len(counted)}))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -30,7 +30,9 @@ class Rows:
     score: np.ndarray
 
     def frame(self) -> pd.DataFrame:
-        columns = {name: pd.Categorical.from_codes(self.codes[name], levels).astype(str) for name, levels in LEVELS.items()}
+        columns = {
+            name: pd.Categorical.from_codes(self.codes[name], levels).astype(str) for name, levels in LEVELS.items()
+        }
         return pd.DataFrame(columns | {"decision": self.decision, "outcome": self.outcome, "score": self.score})
 
 
