@@ -32,6 +32,13 @@ from apps.registry.spec import Words
 
 Result = Mapping[str, Any]
 
+_SHORT_VERDICTS = {
+    "within": "within bounds",
+    "breach": "breach",
+    "inconclusive": "too few",
+    "not_estimable": "not estimable",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Sentence:

@@ -1,0 +1,63 @@
+"""What changed, and when: model versions with their packages, policies, findings, on one line of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+_NAMED_PACKAGES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened: a line in the time line, and `mark`, its short name on the chart ("" for none)."""
+
+    at: datetime
+    kind: str
+    text: str
+    mark: str
+
+
+def version_events(versions: Iterable[Mapping[str, Any]]) -> list[Event]:
+    """Registered versions, oldest first, each with what its environment changed against the one before."""
+    ordered = sorted(versions, key=lambda version: version["registered_at"])
+    events, before = [], None
+    for version in ordered:
+        changes = package_changes(before, version["environment"]) if before is not None else []
+        text = f"Version {version['version']} registered."
+        if changes:
+            text += f" {'; '.join(changes)}."
+        named = changes[0] if changes else f"version {version['version']}"
+        events.append(Event(version["registered_at"], "version", text, named if before is not None else ""))
+        before = version["environment"]
+    return events
+
+
+def package_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Differences of two environments in words: `scikit-learn 1.4.2 → 1.5.0`; at most three, then a count."""
+    before, after = dict(old.get("packages") or {}), dict(new.get("packages") or {})
+    for environment, packages in ((old, before), (new, after)):
+        if environment.get("python"):
+            packages["Python"] = environment["python"]
+    changes = [
+        _change(name, before.get(name), after.get(name))
+        for name in sorted(before.keys() | after.keys(), key=str.lower)
+        if before.get(name) != after.get(name)
+    ]
+    if len(changes) <= _NAMED_PACKAGES:
+        return changes
+    return [*changes[:_NAMED_PACKAGES], f"{len(changes) - _NAMED_PACKAGES} more packages"]
+
+
+def newest_first(events: Iterable[Event]) -> list[Event]:
+    return sorted(events, key=lambda event: event.at, reverse=True)
+
+
+def _change(name: str, old: str | None, new: str | None) -> str:
+    if old is None:
+        return f"{name} {new} added"
+    if new is None:
+        return f"{name} {old} removed"
+    return f"{name} {old} → {new}"

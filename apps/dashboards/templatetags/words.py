@@ -1,0 +1,76 @@
+"""Template filters: numbers, names and times as apps.dashboards.words says them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from apps.dashboards import words
+from apps.dashboards.assets import plotly_style_ids
+
+register = template.Library()
+register.filter("attribute_name", words.attribute_name)
+register.filter("group_name", words.group_name)
+register.filter("metric_name", words.metric_name)
+register.filter("count", words.count)
+
+
+@register.filter
+def percent(share: float | None, digits: int = 1) -> str:
+    return words.percent(share, digits)
+
+
+@register.filter
+def window_name(window: str) -> str:
+    return words.WINDOWS.get(window, window)
+
+
+@register.filter
+def age(span: timedelta | None) -> str:
+    return "never" if span is None else words.duration(span.total_seconds())
+
+
+@register.filter
+def cell(value: Any) -> str:
+    """A table cell as text: times in UTC, numbers short, nothing as a dash."""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    if isinstance(value, float):
+        return words.number(value, 4)
+    if isinstance(value, int):
+        return words.count(value)
+    return str(value).replace("<br>", ", ")
+
+
+@register.simple_tag
+def moment(at: datetime | None, kind: str = "time") -> SafeString | str:
+    """A <time> in UTC, with UTC in its title; a script writes it in the reader's zone. kind: `time` or `date`."""
+    if at is None:
+        return "–"
+    utc = at.astimezone(UTC)
+    shown = f"{utc.day} {utc:%b}" if kind == "date" else f"{utc.day} {utc:%b %H:%M} UTC"
+    date = " data-date" if kind == "date" else ""
+    return format_html(
+        '<time datetime="{}" title="{} UTC"{}>{}</time>',
+        utc.isoformat(timespec="seconds"),
+        utc.strftime("%Y-%m-%d %H:%M"),
+        SafeString(date),
+        shown,
+    )
+
+
+@register.inclusion_tag("dashboards/_status.html")
+def status(badge: words.Badge) -> dict[str, words.Badge]:
+    return {"badge": badge}
+
+
+@register.simple_tag
+def style_ids() -> tuple[str, ...]:
+    """Ids of the style elements that the Plotly bundle must find in the page (see assets.plotly_style_ids)."""
+    return plotly_style_ids()
