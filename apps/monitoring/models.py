@@ -102,6 +102,7 @@ class MonitoringDue(models.Model):
     as_of = models.DateTimeField()
     generation = models.BigIntegerField(default=1)
     marked_at = models.DateTimeField()
+    ready_at = models.DateTimeField(help_text="not evaluated before")
     lease_until = models.DateTimeField(null=True)
     leased_by = models.CharField(max_length=64, blank=True)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 from django.db import connection
 
 from apps.common.errors import Refused
-from apps.monitoring import suppression
+from apps.monitoring import documents, suppression
 from apps.monitoring.models import MonitoringRun
 from apps.monitoring.rows import RunPage, RunRow
 from apps.monitoring.windows import LENGTHS
@@ -111,7 +109,7 @@ def run_documents(run_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
             "id": identity,
             "revision": revision,
             "computed_at": computed_at.isoformat(),
-            **suppression.suppressed(json.loads(zlib.decompress(document))),
+            **suppression.suppressed(documents.read(bytes(document))),
         }
         for identity, revision, computed_at, document in stored
     }

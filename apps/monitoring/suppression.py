@@ -6,7 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 SMALLEST_SHOWN = 10
-HIDDEN_FIELDS = ("value", "interval", "n", "p_adjusted")
+HIDDEN_FIELDS = (
+    "value",
+    "interval",
+    "n",
+    "share",
+    "numerator",
+    "denominator",
+    "reference_numerator",
+    "reference_denominator",
+    "p",
+    "p_adjusted",
+    "least_n",
+    "least_cell",
+    "details",
+)
 
 
 def too_small(result: Mapping[str, Any]) -> bool:
@@ -15,25 +29,36 @@ def too_small(result: Mapping[str, Any]) -> bool:
 
 
 def suppressed(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with every too small group's figures taken out; nothing else changes.
+    """The document with every too small group's figures taken out.
 
-    A result becomes ``suppressed: true`` with its value, interval, n and p-value None. A bin of a reliability curve
-    with fewer than ten events loses its figures too.
+    A result of such a group becomes ``suppressed: true`` with its figures None; its label coverage and parity bounds
+    go too. A bin of a reliability curve with fewer than ten events keeps its number and nothing else.
     """
-    results = [_hidden(r) if too_small(r) else {**r, "suppressed": False} for r in document["results"]]
-    curves = {
-        attribute: {group: [_hidden_bin(b) for b in bins] for group, bins in groups.items()}
-        for attribute, groups in document.get("reliability", {}).items()
+    small = {(result["attribute"], result["group"]) for result in document["results"] if too_small(result)}
+    results = [
+        {**result, **dict.fromkeys(HIDDEN_FIELDS), "suppressed": True}
+        if (result["attribute"], result["group"]) in small
+        else {**result, "suppressed": False}
+        for result in document["results"]
+    ]
+    quality = {
+        **document["quality"],
+        **{
+            name: {
+                attribute: {group: None if (attribute, group) in small else shown for group, shown in groups.items()}
+                for attribute, groups in document["quality"][name].items()
+            }
+            for name in ("label_coverage_by_group", "parity_bounds")
+        },
     }
-    return {**document, "results": results, "reliability": curves}
+    curves = {
+        attribute: {group: [_bin(each) for each in bins] for group, bins in groups.items()}
+        for attribute, groups in document["reliability"].items()
+    }
+    return {**document, "results": results, "quality": quality, "reliability": curves}
 
 
-def _hidden(result: Mapping[str, Any]) -> dict[str, Any]:
-    return {**result, **dict.fromkeys(HIDDEN_FIELDS), "suppressed": True}
-
-
-def _hidden_bin(curve_bin: Mapping[str, Any]) -> dict[str, Any]:
-    n = curve_bin.get("n")
-    if n is None or n >= SMALLEST_SHOWN:
-        return dict(curve_bin)
-    return {key: value if key == "bin" else None for key, value in curve_bin.items()}
+def _bin(point: Mapping[str, Any]) -> dict[str, Any]:
+    if point["n"] >= SMALLEST_SHOWN:
+        return dict(point)
+    return {key: value if key == "bin" else None for key, value in point.items()}

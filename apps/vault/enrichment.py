@@ -72,7 +72,7 @@ def attribute_codes(
     with transaction.atomic(durable=True):
         audit.append(
             actor="system:compute",
-            action="vault.read",
+            action="vault.attributes_read",
             subject=f"model:{model}",
             detail={
                 "purpose": purpose,

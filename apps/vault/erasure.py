@@ -22,7 +22,7 @@ def erasure_request(*, actor: str, subject_id: str) -> int:
     """
     with transaction.atomic():
         request = VaultErasure.objects.create(actor=actor, subject=UUID(bytes=Pseudonymiser().one(subject_id)))
-        audit.append(actor=actor, action="vault.erasure.request", subject=f"vault-erasure:{request.pk}")
+        audit.append(actor=actor, action="vault.erasure_requested", subject=f"vault-erasure:{request.pk}")
     return int(request.pk)
 
 
@@ -49,7 +49,7 @@ def erasures_execute() -> int:
         )
         audit.append(
             actor="system:compute",
-            action="vault.erasure.done",
+            action="vault.erasure_done",
             subject=f"vault-erasure:{done[0]}",
             detail={"requests": done, "records": erased},
         )

@@ -84,7 +84,10 @@ def attributes_upload(*, actor: str, subjects: Sequence[tuple[str, Mapping[str, 
             sealed=_sealed(rows, public, identity),
         )
         audit.append(
-            actor=actor, action="vault.upload", subject=f"vault-upload:{identity}", detail={"subjects": len(rows)}
+            actor=actor,
+            action="vault.upload_sealed",
+            subject=f"vault-upload:{identity}",
+            detail={"subjects": len(rows)},
         )
     return UploadReceipt(str(identity), len(rows))
 
@@ -202,7 +205,7 @@ def _finish(
     )
     audit.append(
         actor="system:compute",
-        action=f"vault.upload.{state.value}",
+        action=f"vault.upload_{state.value}",
         subject=f"vault-upload:{upload.pk}",
         detail={"subjects": upload.subjects, "stored": stored, "reason": reason},
     )

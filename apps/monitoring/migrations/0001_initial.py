@@ -82,6 +82,7 @@ class Migration(migrations.Migration):
                 ('as_of', models.DateTimeField()),
                 ('generation', models.BigIntegerField(default=1)),
                 ('marked_at', models.DateTimeField()),
+                ('ready_at', models.DateTimeField(help_text='not evaluated before')),
                 ('lease_until', models.DateTimeField(null=True)),
                 ('leased_by', models.CharField(blank=True, max_length=64)),
                 ('model', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='registry.monitoredmodel')),

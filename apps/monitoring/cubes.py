@@ -1,0 +1,195 @@
+"""Hour cubes in ``cube.hour_cube``: replaced hour by hour, summed into windows.
+
+A window is summed from day blocks. Finished days do not change from one evaluation to the next, so the decoded sums
+of blocks are kept in memory under the digests of their cubes: what the database holds decides, never the memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from threading import Lock
+
+from django.db import connection
+
+from apps.common import clock
+from apps.monitoring.windows import HOUR, LENGTHS, LONGEST
+from biasgov.fairness.cube import CubeSchema, OutcomeCube
+
+CACHED_CELLS = 1_500_000
+_ATTEMPTS = 5
+
+Key = tuple[datetime, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CountedHour:
+    """What an hour holds now: a cube per version id. No version means that the hour has no events."""
+
+    hour: datetime
+    cubes: Mapping[int, OutcomeCube]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowCube:
+    """The sum of a window's hour cubes, how many there are, their digest, and events by version id."""
+
+    window: str
+    from_at: datetime
+    to_at: datetime
+    cube: OutcomeCube
+    cubes: int
+    digest: str
+    versions: Mapping[int, int]
+
+
+class CubeChanged(Exception):  # noqa: N818 - not a fault: the reader tries again
+    """A cube was replaced between listing and reading it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    hour: datetime
+    version_id: int
+    n: int
+    digest: bytes
+
+
+def replace_hours(model_id: int, counted: Sequence[CountedHour]) -> None:
+    """Put the cubes of hours in place of whatever these hours had, in the caller's transaction."""
+    rows = [
+        (model_id, each.hour, version, cube.total, body, hashlib.sha256(body).digest(), clock.now())
+        for each in counted
+        for version, cube in sorted(each.cubes.items())
+        if cube.total
+        for body in [cube.to_bytes()]
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM cube.hour_cube WHERE model_id = %s AND hour = ANY(%s)",
+            [model_id, [each.hour for each in counted]],
+        )
+        if rows:
+            cursor.executemany(
+                "INSERT INTO cube.hour_cube (model_id, hour, version_id, n, body, digest, computed_at)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                rows,
+            )
+
+
+def window_cubes(model_id: int, as_of: datetime, schema: CubeSchema) -> dict[str, WindowCube]:
+    """The sums of all three windows that end at `as_of`, by window, shortest first.
+
+    Raises ValueError if a cube has a level that `schema` no longer has, or is damaged.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            return _sums(model_id, as_of, schema)
+        except CubeChanged:
+            continue
+    raise CubeChanged(f"The cubes of model {model_id} before {as_of} kept changing while they were read.")
+
+
+def _sums(model_id: int, as_of: datetime, schema: CubeSchema) -> dict[str, WindowCube]:
+    listed = _list(model_id, as_of - LONGEST, as_of)
+    found: dict[str, WindowCube] = {}
+    inner, inner_start = OutcomeCube.empty(schema), as_of
+    for window, length in LENGTHS.items():
+        start = as_of - length
+        ring = [each for each in listed if start <= each.hour < inner_start]
+        inner = OutcomeCube.sum([inner, *_blocks(model_id, ring, schema)], schema)
+        inside = [each for each in listed if each.hour >= start]
+        versions: dict[int, int] = {}
+        for each in inside:
+            versions[each.version_id] = versions.get(each.version_id, 0) + each.n
+        found[window] = WindowCube(window, start, as_of, inner, len(inside), _digest(inside), versions)
+        inner_start = start
+    return found
+
+
+def _list(model_id: int, start: datetime, end: datetime) -> list[_Listed]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT hour, version_id, n, digest FROM cube.hour_cube"
+            " WHERE model_id = %s AND hour >= %s AND hour < %s ORDER BY hour, version_id",
+            [model_id, start, end],
+        )
+        return [_Listed(hour, version, n, bytes(digest)) for hour, version, n, digest in cursor.fetchall()]
+
+
+def _blocks(model_id: int, ring: Sequence[_Listed], schema: CubeSchema) -> list[OutcomeCube]:
+    """The ring's cubes summed by UTC day."""
+    blocks = [tuple(day) for _, day in groupby(ring, key=lambda each: each.hour.astimezone(UTC).date())]
+    missing = [block for block in blocks if (_name(block), schema) not in _cache]
+    read = _read(model_id, [each for block in missing for each in block]) if missing else {}
+    summed: list[OutcomeCube] = []
+    for block in blocks:
+        cube = _cache.get((_name(block), schema))
+        if cube is None:
+            # Evicted between the question and the answer at worst: then it is read alone.
+            parts = read or _read(model_id, block)
+            cube = OutcomeCube.sum([parts[each.hour, each.version_id] for each in block], schema)
+            _cache.put((_name(block), schema), cube)
+        summed.append(cube)
+    return summed
+
+
+def _read(model_id: int, wanted: Iterable[_Listed]) -> dict[Key, OutcomeCube]:
+    expected = {(each.hour, each.version_id): each.digest for each in wanted}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT hour, version_id, body FROM cube.hour_cube WHERE model_id = %s AND hour = ANY(%s)",
+            [model_id, sorted({hour for hour, _ in expected})],
+        )
+        bodies = {(hour, version): bytes(body) for hour, version, body in cursor.fetchall()}
+    for key, digest in expected.items():
+        if key not in bodies or hashlib.sha256(bodies[key]).digest() != digest:
+            raise CubeChanged(f"cube of {key[0]}")
+    return {key: OutcomeCube.from_bytes(bodies[key]) for key in expected}
+
+
+def _name(block: Sequence[_Listed]) -> str:
+    return _digest(block)
+
+
+def _digest(listed: Sequence[_Listed]) -> str:
+    """SHA-256 over (hour as Unix seconds / 3600, version id, cube digest) in order of hour and version."""
+    content = hashlib.sha256()
+    for each in listed:
+        content.update(b"%d/%d/" % (each.hour.timestamp() // HOUR.total_seconds(), each.version_id))
+        content.update(each.digest)
+    return content.hexdigest()
+
+
+class _Cache:
+    """Recently used sums, at most `CACHED_CELLS` cells of them."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[tuple[str, CubeSchema], OutcomeCube] = OrderedDict()
+        self._cells = 0
+        self._lock = Lock()
+
+    def __contains__(self, key: tuple[str, CubeSchema]) -> bool:
+        return key in self._held
+
+    def get(self, key: tuple[str, CubeSchema]) -> OutcomeCube | None:
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+            return self._held.get(key)
+
+    def put(self, key: tuple[str, CubeSchema], cube: OutcomeCube) -> None:
+        with self._lock:
+            if key not in self._held:
+                self._held[key] = cube
+                self._cells += len(cube.cells)
+            while self._cells > CACHED_CELLS and len(self._held) > 1:
+                _, dropped = self._held.popitem(last=False)
+                self._cells -= len(dropped.cells)
+
+
+_cache = _Cache()
