@@ -52,6 +52,14 @@ FROM taken WHERE dirty.model_id = taken.model_id AND dirty.hour = taken.hour
 RETURNING dirty.model_id, dirty.hour, dirty.generation, dirty.lease
 """
 
+_HELD = """
+SELECT dirty.hour
+FROM unnest(%s::timestamptz[], %s::bigint[], %s::bigint[]) AS leased (hour, generation, lease)
+JOIN inference_dirty_hour AS dirty ON dirty.model_id = %s AND dirty.hour = leased.hour
+    AND (dirty.generation = leased.generation OR dirty.lease = leased.lease)
+ORDER BY dirty.hour FOR UPDATE OF dirty
+"""
+
 _DONE = "DELETE FROM inference_dirty_hour WHERE model_id = %s AND hour = %s AND generation = %s"
 
 _AGAIN = """
@@ -96,6 +104,22 @@ def hours_lease(*, limit: int, seconds: float, worker: str) -> list[LeasedHour]:
     with transaction.atomic(), cursor(connection) as database:
         database.execute(_LEASE, {"limit": limit, "seconds": float(seconds), "worker": worker})
         return sorted((LeasedHour(*row) for row in database), key=lambda leased: leased.hour)
+
+
+def hours_held(leased: Sequence[LeasedHour]) -> list[LeasedHour]:
+    """Those of one model's leased hours whose count may be stored, locked until the caller's transaction ends.
+
+    That is where nothing arrived since the lease, or where the lease is still the newest. What another worker
+    finished, or is counting after more has arrived, is not among them: a slow worker cannot put an old count in
+    place of a newer one.
+    """
+    if not leased:
+        return []
+    columns = ([each.hour for each in leased], [each.generation for each in leased], [each.lease for each in leased])
+    with cursor(connection) as database:
+        database.execute(_HELD, [*columns, leased[0].model_id])
+        held = {hour for (hour,) in database}
+    return [each for each in leased if each.hour in held]
 
 
 def hours_release(done: Sequence[LeasedHour]) -> int:
