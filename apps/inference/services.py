@@ -15,6 +15,7 @@ from apps.common import clock
 from apps.inference.checks import Columns, check_events, check_labels
 from apps.inference.leases import (
     LeasedHour,
+    hours_held,
     hours_lease,
     hours_mark_dirty_for_subjects,
     hours_release,
@@ -28,6 +29,7 @@ from apps.registry.spec import ModelSpec
 __all__ = [
     "LeasedHour",
     "events_ingest",
+    "hours_held",
     "hours_lease",
     "hours_mark_dirty_for_subjects",
     "hours_release",
