@@ -58,7 +58,7 @@ class BatchFormat(Generic[Row]):
         """
         try:
             rows: list[Row] = self.row.decode_lines(body) if lines else getattr(self.whole.decode(body), self.name)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except (msgspec.DecodeError, ValueError, RecursionError):
             return self._row_by_row(_raw_lines(body) if lines else self._raw_rows(body))
         self._check_number(len(rows))
         expected = self.quotes(rows) + (0 if lines else 2)
@@ -107,7 +107,7 @@ class BatchFormat(Generic[Row]):
                 rejected.append(
                     Rejection(index, "duplicate_key", f"The key {error.args[0]!r} appears twice.", error.args[0])
                 )
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            except (msgspec.DecodeError, ValueError, RecursionError):
                 rejected.append(Rejection(index, "malformed", "This row is not JSON in UTF-8."))
             else:
                 rows.append(row)

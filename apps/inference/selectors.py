@@ -68,6 +68,14 @@ class Heartbeat:
     received: int
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Dirty hours of a model, and since when the longest waiting one is."""
+
+    hours: int
+    oldest_marked_at: datetime
+
+
 def events_between(model_id: int, start: datetime, end: datetime) -> EventBatch:
     """The events of a model in [start, end), aware datetimes, each with its newest label."""
     content = bytearray()
@@ -96,10 +104,14 @@ def heartbeats(model_ids: Sequence[int]) -> dict[int, Heartbeat]:
     return {row[0]: Heartbeat(*row) for row in rows}
 
 
-def dirty_hours() -> dict[int, tuple[int, datetime]]:
-    """By model: how many hours wait to be counted, and since when the longest waiting one does. One query."""
-    rows = _rows("SELECT model_id, count(*), min(marked_at) FROM inference_dirty_hour GROUP BY model_id", [])
-    return {model_id: (count, since) for model_id, count, since in rows}
+def dirty_hours_waiting(*, model_ids: Sequence[int]) -> dict[int, Waiting]:
+    """What waits to be counted, for those of the models that have anything waiting. One query."""
+    rows = _rows(
+        "SELECT model_id, count(*), min(marked_at) FROM inference_dirty_hour"
+        " WHERE model_id = ANY (%s) GROUP BY model_id",
+        [list(model_ids)],
+    )
+    return {model_id: Waiting(hours, oldest) for model_id, hours, oldest in rows}
 
 
 def hours_with_events(model_id: int, start: datetime, end: datetime) -> list[datetime]:

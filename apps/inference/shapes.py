@@ -18,6 +18,10 @@ Moment: TypeAlias = Annotated[datetime, Meta(tz=True, description="RFC 3339 with
 Binary: TypeAlias = Literal[0, 1]
 Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 Scalar: TypeAlias = str | int | float | bool | None
+Features: TypeAlias = Annotated[
+    dict[str, Scalar | list[Scalar]],
+    Meta(description="Finite scalars or flat lists, at most 8 KiB as JSON; never a protected attribute."),
+]
 
 
 class Override(Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,14 +44,7 @@ class Event(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     decision: Annotated[Binary, Meta(description="What the model decided, as registered.")]
     score: Annotated[Share, Meta(description="Probability of outcome 1.")] | UnsetType | None = UNSET
     label: Annotated[Binary, Meta(description="The outcome, where it is already known.")] | UnsetType | None = UNSET
-    features: (
-        Annotated[
-            dict[str, Scalar | list[Scalar]],
-            Meta(description="Finite scalars or flat lists, at most 8 KiB; never a protected attribute."),
-        ]
-        | UnsetType
-        | None
-    ) = UNSET
+    features: Features | UnsetType | None = UNSET
     override: Override | UnsetType | None = UNSET
 
 

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any
 
-from django.db.models import QuerySet
-from guardian.shortcuts import get_objects_for_user
+from django.db.models import Max, QuerySet
 
-from apps.accounts.permissions import may
+from apps.accounts.permissions import may, may_somewhere, owned_model_ids
 from apps.registry.models import ModelVersion, MonitoredModel
 from apps.registry.spec import AttributeSpec, ModelSpec, Words
 
@@ -34,14 +33,47 @@ def specs_of(models: QuerySet[MonitoredModel]) -> tuple[ModelSpec, ...]:
     return tuple(_spec(model) for model in _completed(models))
 
 
+def specs_page(*, only: str | None, after: int, limit: int | None) -> tuple[ModelSpec, ...]:
+    """Specs in the order of registration, from the one after id `after`; `only` narrows them to one slug."""
+    models = MonitoredModel.objects.filter(pk__gt=after).order_by("pk")
+    if only is not None:
+        models = models.filter(slug=only)
+    return specs_of(models[:limit])
+
+
 def models_visible_to(user: Any) -> QuerySet[MonitoredModel]:
     """The models whose fairness `user` may see: all of them for whole-house roles, their own for owners."""
     if may(user, "model.view"):
         return MonitoredModel.objects.all()
-    if not user.is_authenticated or not user.is_active:
+    if not may_somewhere(user, "model.view"):
         return MonitoredModel.objects.none()
-    own: QuerySet[MonitoredModel] = get_objects_for_user(user, "registry.own_model", with_superuser=False)
-    return own
+    return MonitoredModel.objects.filter(pk__in=owned_model_ids(user))
+
+
+def model_id_of(slug: str) -> int | None:
+    """The id of the model called `slug`, if there is one."""
+    return MonitoredModel.objects.filter(slug=slug).values_list("pk", flat=True).first()
+
+
+_kept: dict[str, tuple[Any, ModelSpec]] = {}
+
+
+def current_spec(slug: str) -> ModelSpec | None:
+    """Like `model_spec` in a single query while nothing changed; None where there is no such model.
+
+    A spec depends on rows that are written once: the model with its attributes, and its versions. It is kept in
+    this process as long as both are the same.
+    """
+    found = MonitoredModel.objects.filter(slug=slug).values_list("pk", "created_at", Max("versions__pk")).first()
+    if found is None:
+        return None
+    state, spec = _kept.get(slug, (None, None))
+    if spec is None or state != found:
+        spec = model_spec_by_id(found[0])
+        if len(_kept) >= 256:
+            _kept.clear()
+        _kept[slug] = (found, spec)
+    return spec
 
 
 def version_details(model_id: int) -> tuple[dict[str, Any], ...]:

@@ -1,0 +1,104 @@
+"""Reading what was sent: media types, sizes, JSON."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+import msgspec
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, UnreadablePostError
+
+from apps.api.endpoint import JSON, Endpoint
+from apps.api.problems import MEDIA_TYPE, FieldError, Problem
+from apps.inference.shapes import MAXIMUM_BYTES
+
+
+def check_accept(request: HttpRequest) -> None:
+    """Raises Problem (406) if the caller takes neither JSON nor problem documents."""
+    accepted = request.headers.get("Accept", "*/*")
+    if accepted.strip() and not any(request.accepts(each) for each in (JSON, MEDIA_TYPE)):
+        raise Problem(406, f"This API answers in {JSON}, which 'Accept: {accepted[:100]}' excludes.")
+
+
+def read(request: HttpRequest, endpoint: Endpoint) -> tuple[bytes, str]:
+    """The body's bytes and its media type. Raises Problem: 411, 413 or 415."""
+    media_type = (request.content_type or "").lower()
+    if media_type not in endpoint.media_types:
+        raise Problem(415, f"Send {' or '.join(endpoint.media_types)}, not {media_type or 'nothing'!r}.")
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise Problem(415, "Send the body without Content-Encoding.")
+    if request.headers.get("Transfer-Encoding") and not request.headers.get("Content-Length"):
+        raise Problem(411, "Send Content-Length instead of chunks.")
+    if int(request.META.get("CONTENT_LENGTH") or 0) > MAXIMUM_BYTES:
+        raise too_large()
+    try:
+        return request.body, media_type
+    except RequestDataTooBig:
+        raise too_large() from None
+    except UnreadablePostError:
+        raise Problem(400, "The body ended early.") from None
+
+
+def too_large() -> Problem:
+    return Problem(413, f"A body has at most {MAXIMUM_BYTES // 1024 // 1024} MiB: split it.")
+
+
+def parse(body: bytes, struct: Any) -> Any:
+    """The body as `struct`.
+
+    Raises Problem: 400 where it is not JSON in UTF-8 or repeats a key, 422 naming the field where it is not as
+    declared. No value is repeated in the answer.
+    """
+    try:
+        parsed = _decoder(struct).decode(body)
+        json.loads(body, object_pairs_hook=_once)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+    except RecursionError:
+        raise Problem(400, "The body is nested too deeply.") from None
+    except UnicodeDecodeError:
+        raise Problem(400, "The body is not UTF-8.") from None
+    except _RepeatedKey as error:
+        key = str(error.args[0])[:80]
+        found = FieldError(key, "duplicate_key", "This key appears twice in one object.")
+        raise Problem(400, f"The key {key!r} appears twice in one object.", errors=[found]) from None
+    except (msgspec.DecodeError, ValueError):
+        raise Problem(400, "The body is not JSON.") from None
+    return parsed
+
+
+class _RepeatedKey(Exception):  # noqa: N818
+    pass
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    seen = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise _RepeatedKey(key)
+        seen.add(key)
+
+
+def _invalid(message: str) -> Problem:
+    problem, _, path = message.partition(" - at `$")
+    field = path.removesuffix("`").lstrip(".")
+    code = "invalid"
+    for opening, name in (
+        ("Object contains unknown field `", "unknown_field"),
+        ("Object missing required field `", "missing"),
+    ):
+        if problem.startswith(opening):
+            member = problem.removeprefix(opening).removesuffix("`")[:80]
+            field, code = f"{field}.{member}".lstrip("."), name
+            problem = "This is not a field of this object" if name == "unknown_field" else "This field is required"
+    if problem.startswith("Invalid enum value"):
+        problem = "This is none of the allowed values; see the OpenAPI document"
+    field = field or "body"
+    return Problem(422, f"{field}: {problem}.", errors=[FieldError(field, code, f"{problem}.")])
+
+
+@cache
+def _decoder(struct: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(struct)

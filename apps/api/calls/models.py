@@ -1,0 +1,182 @@
+"""Registering and listing models and versions."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+import msgspec
+from django.db import transaction
+
+from apps.api.endpoint import Answer, Call, Endpoint, Parameter
+from apps.api.problems import Problem
+from apps.api.shapes import (
+    EnvironmentBody,
+    ModelAnswer,
+    ModelBody,
+    ModelsAnswer,
+    ProtectedAttributeBody,
+    VersionAnswer,
+    VersionBody,
+    WordsBody,
+)
+from apps.api.start import policy_start
+from apps.common.errors import Refused
+from apps.registry.declarations import AttributeDeclaration
+from apps.registry.selectors import specs_page
+from apps.registry.services import model_register, version_register
+from apps.registry.spec import ModelSpec, Words
+
+PAGE = 50
+
+LIMIT = Parameter("limit", "At most so many.", {"type": "integer", "minimum": 1, "maximum": 100}, "10")
+CURSOR = Parameter("cursor", "The `next` of the page before.", {"type": "string"}, "")
+
+
+def register_model(call: Call[ModelBody]) -> Answer:
+    if call.bearer.model_slug is not None:
+        raise Problem(403, "A token bound to a model cannot register models.")
+    body = call.body
+    with transaction.atomic():
+        spec = model_register(
+            actor=call.bearer.actor,
+            slug=body.slug,
+            name=body.name,
+            industry=body.industry,
+            purpose=body.purpose,
+            risk_level=body.risk_level,
+            attributes=[
+                AttributeDeclaration(each.name, tuple(each.levels), each.reference, tuple(each.pairs))
+                for each in body.protected_attributes
+            ],
+            favourable_decision=body.favourable_decision,
+            owner=body.owner,
+            words=Words(_two(body.words.decision), _two(body.words.outcome)),
+            family=body.family,
+        )
+        policy_start(actor=call.bearer.actor, spec=spec)
+    return Answer(201, model_answer(spec))
+
+
+def register_version(call: Call[VersionBody]) -> Answer:
+    body = call.body
+    if "\\u0000" in msgspec.json.encode(body).decode():
+        raise Refused("version", "The character U+0000 is not allowed anywhere in a version.")
+    version_register(
+        actor=call.bearer.actor,
+        model_id=call.spec.id,
+        version=body.version,
+        environment=msgspec.to_builtins(body.environment),
+        training_data=body.training_data,
+    )
+    return Answer(201, VersionAnswer(call.spec.slug, body.version, body.environment, body.training_data))
+
+
+def list_models(call: Call[None]) -> Answer:
+    limit = limit_of(call.query, default=PAGE)
+    rows = specs_page(only=call.bearer.model_slug, after=_after(call.query.get("cursor", "")), limit=limit + 1)
+    following = base64.urlsafe_b64encode(str(rows[limit - 1].id).encode()).decode() if len(rows) > limit else None
+    return Answer(200, ModelsAnswer([model_answer(spec) for spec in rows[:limit]], following))
+
+
+def show_model(call: Call[None]) -> Answer:
+    return Answer(200, model_answer(call.spec))
+
+
+def model_answer(spec: ModelSpec) -> ModelAnswer:
+    """A model as the API shows it."""
+    return ModelAnswer(
+        slug=spec.slug,
+        name=spec.name,
+        industry=spec.industry,
+        purpose=spec.purpose,
+        risk_level=spec.risk_level,
+        favourable_decision=spec.favourable_decision,
+        owner=spec.owner,
+        words=WordsBody(list(spec.words.decision), list(spec.words.outcome)),
+        protected_attributes=[
+            ProtectedAttributeBody(
+                each.name, list(each.levels), each.reference, [two for one, two in spec.pairs if one == each.name]
+            )
+            for each in spec.attributes
+        ],
+        versions=sorted(spec.versions, key=lambda name: spec.versions[name]),
+    )
+
+
+def limit_of(query: Any, *, default: int) -> int:
+    """The `limit` parameter. Raises Refused."""
+    given = query.get("limit", str(default))
+    if not given.isascii() or not given.isdigit() or not 1 <= int(given[:9]) <= 100:
+        raise Refused("limit", "This must be a whole number from 1 to 100.")
+    return int(given)
+
+
+def _after(cursor: str) -> int:
+    if not cursor:
+        return 0
+    try:
+        return min(int(base64.urlsafe_b64decode(cursor.encode())), 2**62)
+    except (binascii.Error, ValueError):
+        raise Refused("cursor", "This is not a cursor of this list.", code="invalid_cursor") from None
+
+
+def _two(words: list[str]) -> tuple[str, str]:
+    return words[0], words[1]
+
+
+MODEL_EXAMPLE = {
+    "slug": "card-limit",
+    "name": "Card limit",
+    "industry": "banking",
+    "purpose": "Decides whether a credit card gets the higher limit.",
+    "risk_level": "high",
+    "protected_attributes": [
+        {"name": "sex", "levels": ["female", "male"], "reference": "male", "pairs": ["age"]},
+        {"name": "age", "levels": ["under 30", "30 to 59", "60 and over"], "reference": "30 to 59"},
+    ],
+    "favourable_decision": 1,
+    "words": {"decision": ["limit kept", "limit raised"], "outcome": ["defaulted", "repaid"]},
+    "owner": "Card products",
+}
+VERSION_EXAMPLE = {
+    "version": "2.1.0",
+    "environment": {"packages": {"scikit-learn": "1.9.1"}, "python": "3.11.7"},
+    "training_data": {"rows": 120000, "until": "2026-06-30"},
+}
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "models",
+        "admin",
+        "Register a model",
+        register_model,
+        {201: ModelAnswer},
+        ModelBody,
+        example=MODEL_EXAMPLE,
+    ),
+    Endpoint(
+        "GET",
+        "models",
+        "read",
+        "List the models this token may see",
+        list_models,
+        {200: ModelsAnswer},
+        query=(LIMIT, CURSOR),
+    ),
+    Endpoint("GET", "models/<slug>", "read", "Show a model", show_model, {200: ModelAnswer}),
+    Endpoint(
+        "POST",
+        "models/<slug>/versions",
+        "admin",
+        "Register a version of a model",
+        register_version,
+        {201: VersionAnswer},
+        VersionBody,
+        example=VERSION_EXAMPLE,
+    ),
+)
+
+__all__ = ["ENDPOINTS", "EnvironmentBody", "limit_of", "model_answer"]

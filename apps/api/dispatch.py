@@ -1,0 +1,90 @@
+"""The door: lets a call in or turns it away, in one order for every endpoint."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from apps.api import bodies
+from apps.api.endpoint import JSON, Answer, Call, Endpoint, query_of
+from apps.api.idempotency import once
+from apps.api.problems import Problem, not_found
+from apps.api.throttle import check_rate
+from apps.api.tokens import Bearer, bearer_of
+from apps.common.errors import Refused
+from apps.registry.selectors import current_spec
+from apps.registry.spec import ModelSpec
+
+logger = logging.getLogger(__name__)
+
+
+def view(endpoints: Mapping[str, Endpoint]) -> Callable[..., HttpResponse]:
+    """The Django view of one address, whose methods are `endpoints`."""
+
+    @csrf_exempt
+    def answer(request: HttpRequest, **path: str) -> HttpResponse:
+        try:
+            return _answer(request, endpoints, path)
+        except Problem as problem:
+            return problem.response()
+        except Refused as refused:
+            return Problem.of_refusal(refused).response()
+        except Exception:
+            logger.exception("%s %s failed", request.method, request.path)
+            return Problem(500, "This failed on our side; nothing was stored. Try again.").response()
+
+    return answer
+
+
+def _answer(request: HttpRequest, endpoints: Mapping[str, Endpoint], path: dict[str, str]) -> HttpResponse:
+    endpoint = endpoints.get(request.method or "")
+    if endpoint is None:
+        allowed = ", ".join(sorted(endpoints))
+        raise Problem(405, f"This address takes {allowed}.", headers={"Allow": allowed})
+    bearer = bearer_of(request.headers.get("Authorization", ""))
+    check_rate(bearer)
+    model = _model(endpoint, bearer, path.pop("slug", None))
+    bodies.check_accept(request)
+    content, media_type = bodies.read(request, endpoint) if endpoint.body else (b"", "")
+
+    def run() -> HttpResponse:
+        body: Any = content if endpoint.raw else bodies.parse(content, endpoint.body) if endpoint.body else None
+        return _encoded(endpoint.run(Call(bearer, body, media_type, model, path, query_of(request))))
+
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and request.method == "POST":
+        return once(bearer=bearer, key=key, path=request.path, body=content, answer=run)
+    return run()
+
+
+def _model(endpoint: Endpoint, bearer: Bearer, slug: str | None) -> ModelSpec | None:
+    """The model of the address: whether it exists is told only to tokens that may know of it."""
+    if slug is not None and not bearer.may_see(slug):
+        raise not_found()
+    if not bearer.has(endpoint.scope):
+        raise Problem(403, f"This needs a token with the scope {endpoint.scope!r}.")
+    if slug is None:
+        return None
+    model = current_spec(slug)
+    if model is None:
+        raise not_found()
+    return model
+
+
+def _encoded(answer: Answer) -> HttpResponse:
+    return HttpResponse(msgspec.json.encode(answer.content), status=answer.status, content_type=JSON)
+
+
+@csrf_exempt
+def nothing_here(request: HttpRequest, **_: str) -> HttpResponse:
+    """Every other address below the API."""
+    try:
+        bearer_of(request.headers.get("Authorization", ""))
+    except Problem as problem:
+        return problem.response()
+    return not_found().response()

@@ -1,0 +1,93 @@
+"""What one call of the API is: its address, who may make it, its body and its answer.
+
+The same description serves the dispatcher and the OpenAPI document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from django.http import HttpRequest
+
+from apps.api.tokens import Bearer
+from apps.registry.spec import ModelSpec
+
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+
+Body = TypeVar("Body")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status and what is sent with it, as msgspec encodes it."""
+
+    status: int
+    content: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Body]):
+    """A call that was let in: by whom, about which model, with what.
+
+    `body` is the decoded body, or its bytes where the endpoint decodes batches itself. `path` holds what the address
+    names beside the model.
+    """
+
+    bearer: Bearer
+    body: Body
+    media_type: str
+    model: ModelSpec | None = None
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model that the address names."""
+        if self.model is None:
+            raise LookupError("this address names no model")
+        return self.model
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A query parameter, always optional."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One method of one address below /api/v1/.
+
+    body: the struct of the request, None where there is none. raw: `run` gets the bytes. answers: struct by status.
+    example: a body that is accepted (OpenAPI shows it and the tests send it).
+    """
+
+    method: str
+    path: str
+    scope: str
+    summary: str
+    run: Callable[[Call[Any]], Answer]
+    answers: Mapping[int, Any]
+    body: Any = None
+    media_types: tuple[str, ...] = (JSON,)
+    raw: bool = False
+    query: tuple[Parameter, ...] = ()
+    example: Any = None
+    row: Any = None
+    """The struct of one line, for application/x-ndjson."""
+
+    @property
+    def is_about_model(self) -> bool:
+        return "<slug>" in self.path
+
+
+def query_of(request: HttpRequest) -> dict[str, str]:
+    """Query parameters by name; a parameter given twice keeps all its values, joined by commas."""
+    return {name: ",".join(str(value) for value in values) for name, values in request.GET.lists()}

@@ -1,0 +1,227 @@
+"""The bodies and answers of the API beside events and labels (those are in `apps.inference.shapes`)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from apps.inference.shapes import Binary, Identifier, Rejection
+from apps.registry.declarations import DEFAULT_WORDS, INDUSTRIES
+from apps.registry.models import MonitoredModel
+
+Word = Annotated[str, Meta(min_length=1, max_length=80)]
+Slug = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$")]
+VersionName = Annotated[str, Meta(min_length=1, max_length=100, pattern="^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$")]
+Industry = Literal[INDUSTRIES]  # type: ignore[valid-type]
+RiskLevel = Literal[tuple(MonitoredModel.Risk.values)]  # type: ignore[valid-type]
+
+
+class ProtectedAttributeBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A protected attribute: its levels in display order, the governed reference group, what it is crossed with."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=40, pattern="^[A-Za-z][A-Za-z0-9_ -]{0,39}$")]
+    levels: Annotated[list[Word], Meta(min_length=1, max_length=32)]
+    reference: Word
+    pairs: Annotated[list[str], Meta(max_length=32, description="Names of other declared attributes.")] = []
+
+
+class WordsBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """How people speak of the decisions (unfavourable, favourable) and the outcomes (negative, positive)."""
+
+    decision: Annotated[list[Word], Meta(min_length=2, max_length=2)] = field(
+        default_factory=lambda: list(DEFAULT_WORDS.decision)
+    )
+    outcome: Annotated[list[Word], Meta(min_length=2, max_length=2)] = field(
+        default_factory=lambda: list(DEFAULT_WORDS.outcome)
+    )
+
+
+class ModelBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A model to put under watch."""
+
+    slug: Slug
+    name: Annotated[str, Meta(min_length=1, max_length=120)]
+    industry: Industry
+    purpose: Annotated[str, Meta(min_length=1, max_length=4000)]
+    risk_level: RiskLevel
+    protected_attributes: Annotated[list[ProtectedAttributeBody], Meta(min_length=1, max_length=16)]
+    favourable_decision: Annotated[Binary, Meta(description="Which value of `decision` is the favourable one.")]
+    owner: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=200,
+            description="Who answers for the model. The user name or e-mail address of a person here makes that person "
+            "its model owner; anything else is kept as a name.",
+        ),
+    ]
+    words: WordsBody = field(default_factory=WordsBody)
+    family: Annotated[str, Meta(max_length=64, description="Models of one family may be pooled.")] = ""
+
+
+class ModelAnswer(Struct, frozen=True):
+    """A registered model."""
+
+    slug: str
+    name: str
+    industry: str
+    purpose: str
+    risk_level: str
+    favourable_decision: int
+    owner: str
+    words: WordsBody
+    protected_attributes: list[ProtectedAttributeBody]
+    versions: list[str]
+
+
+class ModelsAnswer(Struct, frozen=True):
+    """A page of models; `next` is the cursor of the page after it, null on the last."""
+
+    models: list[ModelAnswer]
+    next: str | None
+
+
+class EnvironmentBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the version was built with."""
+
+    packages: Annotated[dict[str, str], Meta(max_length=2000)] = {}
+    python: Annotated[str, Meta(max_length=100)] = ""
+
+
+class VersionBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A version of a model; versions are never changed afterwards."""
+
+    version: VersionName
+    environment: EnvironmentBody
+    training_data: Annotated[dict[str, Any], Meta(description="Any JSON about the training data.")] = {}
+
+
+class VersionAnswer(Struct, frozen=True):
+    """A registered version."""
+
+    model: str
+    version: str
+    environment: EnvironmentBody
+    training_data: dict[str, Any]
+
+
+class SubjectBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """The protected attributes of one person, as declared by the models that use them."""
+
+    subject_id: Identifier
+    attributes: Annotated[dict[str, str], Meta(min_length=1, max_length=64)]
+
+
+class AttributesBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Attributes to seal. All of them are refused if one of them is not as declared."""
+
+    subjects: Annotated[list[SubjectBody], Meta(min_length=1, max_length=100_000)]
+
+
+class SealedAnswer(Struct, frozen=True):
+    """The upload is sealed: from here on the web side cannot read it any more."""
+
+    upload_id: str
+    sealed: int
+
+
+class ErasureAnswer(Struct, frozen=True):
+    """The erasure is on record and will be executed by the compute side."""
+
+    erasure_id: str
+
+
+class BatchRefusal(Struct, frozen=True):
+    """Nothing of the batch could be stored: a problem document with the reason for every row."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[Any]
+    accepted: int
+    duplicates: int
+    rejected: list[Rejection]
+
+
+class BoundAnswer(Struct, frozen=True):
+    """An allowed range; null leaves a side open."""
+
+    lower: float | None
+    upper: float | None
+
+
+class ResultAnswer(Struct, frozen=True):
+    """One metric of one group (`group` null: an aggregate over groups)."""
+
+    metric: str
+    attribute: str
+    group: str | None
+    reference: str | None
+    value: float | None
+    interval: list[float | None] | None
+    n: int | None
+    p_adjusted: float | None
+    bound: BoundAnswer | None
+    verdict: str | None
+    severity: str | None
+    decided_by_window: str | None
+    suppressed: bool
+
+
+class RunAnswer(Struct, frozen=True, rename={"from_at": "from", "to_at": "to"}):
+    """An immutable run; further members may be present."""
+
+    id: int
+    window: str
+    as_of: datetime
+    from_at: datetime
+    to_at: datetime
+    n: int
+    coverage: dict[str, float | None]
+    label_coverage: float | None
+    state: Literal["provisional", "final"]
+    results: list[ResultAnswer]
+    revision: int | UnsetType = UNSET
+
+
+class MetricsAnswer(Struct, frozen=True):
+    """Runs, newest first within each window; `next` is the cursor of the page after this one."""
+
+    model: str
+    window: str
+    as_of: datetime | None
+    runs: list[RunAnswer]
+    next: str | None
+
+
+class FindingAnswer(Struct, frozen=True):
+    """A breach that was found and what became of it; further members may be present."""
+
+    id: int
+    metric: str
+    attribute: str
+    group: str | None
+    state: str
+    severity: str | None
+    opened_at: datetime | None
+
+
+class FindingsAnswer(Struct, frozen=True):
+    """Findings of a model, newest first."""
+
+    model: str
+    findings: list[FindingAnswer]
+    next: str | None
+
+
+class PolicyAnswer(Struct, frozen=True):
+    """The threshold policy in force."""
+
+    model: str
+    version: int
+    digest: str
+    assessment_reference: str
+    policy: dict[str, Any]
