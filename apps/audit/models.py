@@ -1,0 +1,70 @@
+"""The audit log and its Merkle tree. Triggers refuse every change to what has been written (migration 0002)."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class AuditEntry(models.Model):
+    """Who did what to what, and when. `leaf_hash` covers the other columns (see `encoding`)."""
+
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=200)
+    action = models.CharField(max_length=100)
+    subject = models.CharField(max_length=300)
+    detail = models.JSONField(default=dict)
+    leaf_hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        db_table = "audit_entry"
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["at"], name="audit_entry_at"),
+            models.Index(fields=["actor", "-id"], name="audit_entry_actor"),
+            models.Index(fields=["action", "-id"], name="audit_entry_action"),
+            models.Index(fields=["subject", "-id"], name="audit_entry_subject"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.actor} {self.action} {self.subject}"
+
+
+class AuditPending(models.Model):
+    """A committed entry that has no place in the tree yet; a trigger writes it beside each entry."""
+
+    entry = models.OneToOneField(AuditEntry, primary_key=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        db_table = "audit_pending"
+
+    def __str__(self) -> str:
+        return f"entry {self.entry_id}"
+
+
+class AuditLeaf(models.Model):
+    """The place of an entry in the tree: `leaf_index` counts from 0 without gaps."""
+
+    leaf_index = models.BigIntegerField(primary_key=True)
+    entry = models.OneToOneField(AuditEntry, on_delete=models.PROTECT, related_name="leaf")
+    leaf_hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        db_table = "audit_leaf"
+
+    def __str__(self) -> str:
+        return f"leaf {self.leaf_index}"
+
+
+class AuditNode(models.Model):
+    """The root of a complete subtree of 2**level leaves, level 1 and up."""
+
+    pk = models.CompositePrimaryKey("level", "position")
+    level = models.SmallIntegerField()
+    position = models.BigIntegerField()
+    node_hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        db_table = "audit_node"
+
+    def __str__(self) -> str:
+        return f"node {self.level}/{self.position}"

@@ -1,0 +1,135 @@
+"""Reading the audit log: filters, tree heads, proofs, verification."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Max, Q, QuerySet
+
+from apps.audit import merkle
+from apps.audit.encoding import entry_hash
+from apps.audit.merkle import ConsistencyProof, InclusionProof, Nodes, TreeHead
+from apps.audit.models import AuditEntry, AuditLeaf, AuditNode, AuditPending
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a full check of the log found; `faults` is empty for an intact log."""
+
+    head: TreeHead
+    entries: int
+    waiting: int
+    faults: tuple[str, ...]
+
+    @property
+    def intact(self) -> bool:
+        return not self.faults
+
+
+def entries(
+    *,
+    actor: str = "",
+    action: str = "",
+    subject: str = "",
+    text: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> QuerySet[AuditEntry]:
+    """The log, newest first. `action` and `subject` match from their beginning, `text` anywhere in the three."""
+    found = AuditEntry.objects.order_by("-id").select_related("leaf")
+    if actor:
+        found = found.filter(actor=actor)
+    if action:
+        found = found.filter(action__startswith=action)
+    if subject:
+        found = found.filter(subject__startswith=subject)
+    if text:
+        found = found.filter(Q(actor__icontains=text) | Q(action__icontains=text) | Q(subject__icontains=text))
+    if since:
+        found = found.filter(at__gte=since)
+    if until:
+        found = found.filter(at__lt=until)
+    return found
+
+
+def tree_size() -> int:
+    """How many entries have their place in the tree."""
+    highest = AuditLeaf.objects.aggregate(highest=Max("leaf_index"))["highest"]
+    return 0 if highest is None else highest + 1
+
+
+def tree_head(size: int | None = None) -> TreeHead:
+    """The head over the first `size` leaves, all of them by default.
+
+    Raises ValueError for a size the tree has not reached.
+    """
+    reached = tree_size()
+    wanted = reached if size is None else size
+    if not 0 <= wanted <= reached:
+        raise ValueError(f"the tree has {reached} leaves, not {wanted}")
+    return TreeHead(wanted, merkle.root(node_reader(), wanted))
+
+
+def inclusion_proof(leaf_index: int, size: int | None = None) -> InclusionProof:
+    """That leaf `leaf_index` is in the tree of `size` (default: the present one). Raises ValueError out of range."""
+    return merkle.inclusion_proof(node_reader(), leaf_index, tree_head(size).size)
+
+
+def consistency_proof(old_size: int, new_size: int | None = None) -> ConsistencyProof:
+    """That the tree only grew between two sizes. Raises ValueError out of range; size 0 proves nothing."""
+    return merkle.consistency_proof(node_reader(), old_size, tree_head(new_size).size)
+
+
+def verify() -> Verification:
+    """Recompute every leaf and the root from the entries as they stand. Reads the whole log once."""
+    faults: list[str] = []
+    nodes: dict[tuple[int, int], bytes] = {}
+    size = 0
+    leaves = AuditLeaf.objects.select_related("entry").order_by("leaf_index")
+    for leaf in leaves.iterator(chunk_size=2_000):
+        entry = leaf.entry
+        digest = content_hash(entry)
+        if leaf.leaf_index != size:
+            faults.append(f"leaf {size} is missing")
+            size = leaf.leaf_index
+        if digest != bytes(leaf.leaf_hash):
+            faults.append(f"entry {entry.pk} is not what leaf {leaf.leaf_index} recorded")
+        if digest != bytes(entry.leaf_hash):
+            faults.append(f"entry {entry.pk} carries a hash of other content")
+        nodes[0, size] = digest
+        for level, index, node in merkle.completed_nodes(
+            lambda a, b: nodes.get((a, b), merkle.EMPTY_ROOT), size, digest
+        ):
+            nodes[level, index] = node
+            for child in (2 * index, 2 * index + 1):
+                nodes.pop((level - 1, child), None)
+        size += 1
+    head = tree_head()
+    if not faults and merkle.root(lambda a, b: nodes[a, b], size) != head.root:
+        faults.append("the stored nodes lead to another root than the entries")
+    waiting = AuditEntry.objects.filter(leaf=None)
+    lost = waiting.exclude(pk__in=AuditPending.objects.values("entry_id")).count()
+    if lost:
+        faults.append(f"{lost} entries are neither in the tree nor waiting for it")
+    return Verification(head=head, entries=AuditEntry.objects.count(), waiting=waiting.count(), faults=tuple(faults))
+
+
+def node_reader() -> Nodes:
+    """Looks up stored nodes of the tree."""
+
+    def nodes(level: int, index: int) -> bytes:
+        stored: Any
+        if level == 0:
+            stored = AuditLeaf.objects.values_list("leaf_hash", flat=True).get(leaf_index=index)
+        else:
+            stored = AuditNode.objects.values_list("node_hash", flat=True).get(level=level, position=index)
+        return bytes(stored)
+
+    return nodes
+
+
+def content_hash(entry: AuditEntry) -> bytes:
+    """The leaf hash of what the entry says now."""
+    return entry_hash(at=entry.at, actor=entry.actor, action=entry.action, subject=entry.subject, detail=entry.detail)
