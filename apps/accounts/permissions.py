@@ -1,0 +1,132 @@
+"""May this person do this? Answered from the matrix in `roles` and from who owns which model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Protocol
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import resolve_url
+from guardian.models import UserObjectPermission
+
+from apps.accounts.roles import EVERYWHERE, MATRIX, OWN
+
+OWN_MODEL = "own_model"
+
+
+class HasId(Protocol):
+    """A monitored model, or its specification."""
+
+    @property
+    def id(self) -> int: ...
+
+
+def may(user: Any, verb: str, model: HasId | int | None = None) -> bool:
+    """Whether `user` may do `verb`: to `model`, or without one to every model there is.
+
+    Superusers get nothing extra, and people who have left (inactive) get nothing. `model` is anything with an
+    `id`, or the id. Raises KeyError for a verb that is not in the matrix.
+    """
+    reaches = _reaches(user, verb)
+    if EVERYWHERE in reaches:
+        return True
+    return model is not None and OWN in reaches and _id(model) in owned_model_ids(user)
+
+
+def may_somewhere(user: Any, verb: str) -> bool:
+    """Whether `user` may do `verb` to at least some models; what a page shows must then be narrowed to those."""
+    return bool(_reaches(user, verb))
+
+
+def demand(user: Any, verb: str, model: HasId | int | None = None) -> None:
+    """Let only those pass who may.
+
+    Raises
+    ------
+    Http404
+        The person may not even see `model`: its existence is a secret to them.
+    PermissionDenied
+        They may see it, or no model is concerned, but they may not do this.
+    """
+    if may(user, verb, model):
+        return
+    if model is not None and not may(user, "model.view", model):
+        raise Http404("There is no such page.")
+    raise PermissionDenied(f"Your roles do not include {verb}.")
+
+
+def requires(verb: str) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
+    """A view for people who may do `verb` somewhere; the view itself calls `demand` once it knows the model.
+
+    Who is not signed in is sent to the sign-in page (the whole page, for a fragment); who may not gets 403.
+    """
+    if verb not in MATRIX:
+        raise KeyError(verb)
+
+    def decorate(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return sign_in_first(request)
+            if not may_somewhere(request.user, verb):
+                raise PermissionDenied(f"Your roles do not include {verb}.")
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def sign_in_first(request: HttpRequest) -> HttpResponse:
+    """Leads to the sign-in page and back; an HTMX fragment makes the whole page go there."""
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=401, headers={"HX-Redirect": resolve_url("login")})
+    return redirect_to_login(request.get_full_path())
+
+
+def roles_of(user: Any) -> frozenset[str]:
+    """The names of the person's groups; one query for each user object."""
+    if not (user.is_authenticated and user.is_active):
+        return frozenset()
+    known: frozenset[str] | None = user.__dict__.get("_roles")
+    if known is None:
+        known = frozenset(user.groups.values_list("name", flat=True))
+        user.__dict__["_roles"] = known
+    return known
+
+
+def owned_model_ids(user: Any) -> frozenset[int]:
+    """The ids of the models whose owner `user` is; one query for each user object."""
+    if not (user.is_authenticated and user.is_active):
+        return frozenset()
+    known: frozenset[int] | None = user.__dict__.get("_owned_model_ids")
+    if known is None:
+        rows = UserObjectPermission.objects.filter(
+            user_id=user.pk, permission__codename=OWN_MODEL, permission__content_type__app_label="registry"
+        )
+        known = frozenset(map(int, rows.values_list("object_pk", flat=True)))
+        user.__dict__["_owned_model_ids"] = known
+    return known
+
+
+def forget(user: Any) -> None:
+    """Drop what `user` remembers of its roles and models, after they changed."""
+    user.__dict__.pop("_roles", None)
+    user.__dict__.pop("_owned_model_ids", None)
+
+
+def _reaches(user: Any, verb: str) -> frozenset[str]:
+    cells = MATRIX[verb]
+    if not (user.is_authenticated and user.is_active):
+        return frozenset()
+    held = {cells[role] for role in roles_of(user) if role in cells}
+    if EVERYWHERE not in held and OWN in cells.values() and owned_model_ids(user):
+        held.add(OWN)
+    return frozenset(held)
+
+
+def _id(model: HasId | int) -> int:
+    return model if isinstance(model, int) else model.id

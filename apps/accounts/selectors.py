@@ -1,0 +1,30 @@
+"""Who holds which role, and who answers for which model."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from guardian.models import UserObjectPermission
+
+from apps.accounts.models import User
+from apps.accounts.permissions import OWN_MODEL
+from apps.accounts.roles import ROLES
+
+
+def people_with_role(role: str) -> QuerySet[User]:
+    """The active people in a role, by user name. Raises KeyError for an unknown role."""
+    if role not in ROLES:
+        raise KeyError(role)
+    return User.objects.filter(is_active=True, groups__name=role).order_by("username")
+
+
+def owners_of(model_id: int) -> QuerySet[User]:
+    """The active people who own a model, by user name."""
+    rows = UserObjectPermission.objects.filter(
+        object_pk=str(model_id), permission__codename=OWN_MODEL, permission__content_type__app_label="registry"
+    )
+    return User.objects.filter(is_active=True, pk__in=rows.values("user_id")).order_by("username")
+
+
+def person(username: str) -> User:
+    """The person of that user name; raises User.DoesNotExist."""
+    return User.objects.get(username=username)
