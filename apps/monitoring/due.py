@@ -16,6 +16,19 @@ from apps.monitoring.windows import live_as_of
 
 RESTATE_AFTER = timedelta(minutes=15)
 
+_MARK = """
+INSERT INTO monitoring_due AS due (model_id, as_of, generation, marked_at, ready_at, leased_by)
+SELECT %(model)s, moment, 1, %(now)s, CASE WHEN moment <= %(now)s AND known.run THEN %(later)s ELSE %(now)s END, ''
+FROM unnest(%(moments)s::timestamptz[]) AS moment CROSS JOIN LATERAL (
+    SELECT EXISTS (
+        SELECT FROM monitoring_run r WHERE r.model_id = %(model)s AND r."window" = '24h' AND r.as_of = moment
+    ) AS run
+) AS known
+ORDER BY moment
+ON CONFLICT (model_id, as_of) DO UPDATE
+SET generation = due.generation + 1, ready_at = least(due.ready_at, excluded.ready_at)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class DueEvaluation:
@@ -36,12 +49,7 @@ def evaluations_mark_due(*, model_id: int, moments: Sequence[datetime], at_once:
     now = clock.now()
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO monitoring_due AS due (model_id, as_of, generation, marked_at, ready_at, leased_by)"
-            " SELECT %(model)s, moment, 1, %(now)s, CASE WHEN moment <= %(now)s AND EXISTS (SELECT FROM monitoring_run r"
-            " WHERE r.model_id = %(model)s AND r.\"window\" = '24h' AND r.as_of = moment) THEN %(later)s ELSE %(now)s END,"
-            " '' FROM unnest(%(moments)s::timestamptz[]) AS moment ORDER BY moment"
-            " ON CONFLICT (model_id, as_of) DO UPDATE"
-            " SET generation = due.generation + 1, ready_at = least(due.ready_at, excluded.ready_at)",
+            _MARK,
             {
                 "model": model_id,
                 "now": now,

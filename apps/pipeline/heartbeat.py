@@ -1,0 +1,57 @@
+"""Proof of life: one row per side and minute, so that availability over 30 days is a count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+from apps.common import clock
+from apps.pipeline.models import Heartbeat, Side
+
+KEPT = timedelta(days=45)
+MEASURED = timedelta(days=30)
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Minutes in which both sides did their round, of the full minutes since the first one (at most 30 days)."""
+
+    since: datetime | None
+    minutes: int
+    alive: int
+    last: dict[str, datetime]
+
+    @property
+    def share(self) -> float | None:
+        return self.alive / self.minutes if self.minutes else None
+
+
+def beat(side: Side) -> None:
+    """Note that `side` did its round in this minute."""
+    minute = clock.now().replace(second=0, microsecond=0)
+    Heartbeat.objects.bulk_create([Heartbeat(side=side.value, minute=minute)], ignore_conflicts=True)
+
+
+def prune() -> None:
+    """Drop heartbeats that no measurement needs any more."""
+    Heartbeat.objects.filter(minute__lt=clock.now() - KEPT).delete()
+
+
+def availability() -> Availability:
+    """How much of the last 30 days the pipeline was up; the present minute does not count yet."""
+    end = clock.now().replace(second=0, microsecond=0)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH beats AS (SELECT side, minute FROM pipeline_heartbeat WHERE minute >= %(start)s AND minute <= %(end)s)"
+            " SELECT (SELECT min(minute) FROM beats),"
+            " (SELECT count(*) FROM (SELECT minute FROM beats WHERE minute < %(end)s"
+            "  GROUP BY minute HAVING count(*) = %(sides)s) AS both)",
+            {"start": end - MEASURED, "end": end, "sides": len(Side)},
+        )
+        since, alive = cursor.fetchone()
+        cursor.execute("SELECT side, max(minute) FROM pipeline_heartbeat GROUP BY side")
+        last = dict(cursor.fetchall())
+    return Availability(since, int((end - since) / MINUTE) if since else 0, alive, last)

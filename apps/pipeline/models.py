@@ -1,0 +1,43 @@
+"""What the pipeline must remember: runs that wait for an answer, and that it was alive."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from apps.common import clock
+
+
+class Side(models.TextChoices):
+    COMPUTE = "compute"
+    GOVERNANCE = "governance"
+
+
+class UnansweredEvaluation(models.Model):
+    """Runs of one evaluation that the governance wing has not answered yet; written together with the runs."""
+
+    model = models.ForeignKey("registry.MonitoredModel", on_delete=models.CASCADE, related_name="+")
+    as_of = models.DateTimeField()
+    run_ids = ArrayField(models.BigIntegerField())
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "pipeline_unanswered"
+        indexes = [models.Index(fields=["as_of", "id"], name="pipeline_unanswered_oldest")]
+
+    def __str__(self) -> str:
+        return f"model {self.model_id} as of {self.as_of:%Y-%m-%d %H:%M}"
+
+
+class Heartbeat(models.Model):
+    """A minute in which a side of the pipeline did its round."""
+
+    pk = models.CompositePrimaryKey("side", "minute")
+    side = models.CharField(max_length=10, choices=Side.choices)
+    minute = models.DateTimeField()
+
+    class Meta:
+        db_table = "pipeline_heartbeat"
+
+    def __str__(self) -> str:
+        return f"{self.side} {self.minute:%Y-%m-%d %H:%M}"
