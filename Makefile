@@ -56,8 +56,8 @@ check: $(VENV)/dev.stamp ## ruff, mypy, import contracts, migrations, deployment
 
 lock: $(UV) ## pin the newest allowed versions again
 	$(UV) pip compile -q --upgrade pyproject.toml --extra server --generate-hashes --no-header --python-version 3.11 -o requirements/server.lock
-	$(UV) pip compile -q --upgrade pyproject.toml --extra server --extra embedded --extra demo --generate-hashes --no-header --python-version 3.11 -o requirements/demo.lock
-	$(UV) pip compile -q --upgrade pyproject.toml --extra server --extra embedded --extra demo --extra dev -c requirements/demo.lock --generate-hashes --no-header --python-version 3.11 -o requirements/dev.lock
+	$(UV) pip compile -q --upgrade pyproject.toml --extra server --extra gate --extra embedded --extra demo --generate-hashes --no-header --python-version 3.11 -o requirements/demo.lock
+	$(UV) pip compile -q --upgrade pyproject.toml --extra server --extra gate --extra embedded --extra demo --extra dev -c requirements/demo.lock --generate-hashes --no-header --python-version 3.11 -o requirements/dev.lock
 	$(UV) pip compile -q --upgrade requirements/bench.in --generate-hashes --no-header --python-version 3.11 -o requirements/bench.lock
 
 clean: ## stop the embedded services and remove their state and the virtual environment

@@ -1,0 +1,57 @@
+"""The command `biasgov`: what works without a server."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="biasgov", description="Fairness of models that decide about people.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    gate = commands.add_parser(
+        "gate",
+        help="judge a file of decisions by a policy: exit code 0 pass, 1 breach, 2 cannot judge, 3 bad input",
+        description="Judge a file of decisions by a policy. Exit code: 0 pass, 1 breach, 2 cannot judge, 3 bad input.",
+    )
+    gate.add_argument("data", type=Path, help="Parquet or CSV, one row a decision")
+    gate.add_argument(
+        "--policy", type=Path, required=True, help="YAML: columns, attributes, bounds, minimum, tolerance"
+    )
+    gate.add_argument("--baseline", type=Path, help="the model's outputs before a change; overrides the policy's")
+    gate.add_argument("--json", type=Path, metavar="OUT", help="write the whole report as JSON")
+    gate.add_argument("--junit", type=Path, metavar="OUT", help="write JUnit XML for a CI server")
+    gate.add_argument("--html", type=Path, metavar="OUT", help="write one page for people")
+    given = parser.parse_args(arguments)
+    return _gate(given)
+
+
+def _gate(given: argparse.Namespace) -> int:
+    from biasgov.gate import GateInputError, read_frame, read_policy, run_gate
+    from biasgov.gate.decide import BAD_INPUT
+    from biasgov.gate.reports import junit, page, terminal
+
+    try:
+        policy = read_policy(given.policy)
+        baseline = given.baseline or policy.baseline
+        report = run_gate(read_frame(given.data), policy, baseline=None if baseline is None else read_frame(baseline))
+        for path, text in (
+            (given.json, lambda: json.dumps(report.to_dict(), indent=1, allow_nan=False) + "\n"),
+            (given.junit, lambda: junit(report)),
+            (given.html, lambda: page(report)),
+        ):
+            if path is not None:
+                path.write_text(text())
+    except (GateInputError, OSError) as error:
+        print(f"biasgov gate: {error}", file=sys.stderr)
+        return BAD_INPUT
+    print(terminal(report))
+    return report.exit_code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

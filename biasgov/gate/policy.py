@@ -1,0 +1,171 @@
+"""The gate's policy file: which columns are what, whom to compare with whom, and what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from biasgov.fairness.policy import DEFAULT_POLICY, Bound, Policy
+from biasgov.gate.rows import GateInputError
+
+KEYS = {
+    "favourable",
+    "positive",
+    "columns",
+    "attributes",
+    "intersections",
+    "bounds",
+    "minimum",
+    "alpha",
+    "confidence",
+    "severity_bands",
+    "baseline",
+    "tolerance",
+}
+COLUMNS = {"decision", "label", "score", "fold", "weight", "id"}
+TOLERANCES = {"decisions", "scores", "fairness", "folds"}
+
+
+@dataclass(frozen=True, slots=True)
+class GatePolicy:
+    """What `biasgov gate` was asked.
+
+    Attributes
+    ----------
+    favourable, positive
+        The values of the decision and label columns that are favourable and positive.
+    columns
+        Column name by role: decision, and where there are any label, score, fold, weight, id.
+    references, levels
+        Reference level by attribute; the declared levels where the file declares them, else those of the data.
+    intersections
+        Pairs of attributes, or more, that are measured together.
+    judgement
+        Bounds and the evidence a verdict needs.
+    baseline
+        Outputs of the model before a change, read relative to the policy file.
+    tolerance
+        By kind: largest tolerated share of changed decisions, mean absolute change of scores, change of any judged
+        metric, range of any judged metric over the folds.
+    """
+
+    favourable: Any
+    positive: Any
+    columns: Mapping[str, str]
+    references: Mapping[str, str]
+    levels: Mapping[str, tuple[str, ...]]
+    intersections: tuple[tuple[str, ...], ...]
+    judgement: Policy
+    baseline: Path | None = None
+    tolerance: Mapping[str, float] = field(default_factory=dict)
+
+
+def read_policy(path: Path) -> GatePolicy:
+    """Read a YAML or JSON policy file.
+
+    Raises
+    ------
+    GateInputError
+        Naming the key that is missing, unknown or wrong.
+    """
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise GateInputError(f"the policy {path} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise GateInputError(f"the policy {path} is not YAML: {error}") from error
+    return parse_policy(content, folder=path.parent)
+
+
+def parse_policy(content: Any, *, folder: Path) -> GatePolicy:
+    """The policy in a mapping as YAML gives it; `folder` is where a relative baseline is looked for."""
+    given = _mapping(content, "the policy")
+    _only(given, KEYS, "the policy")
+    columns = {role: _text(name, f"columns.{role}") for role, name in _mapping(given.get("columns"), "columns").items()}
+    _only(columns, COLUMNS, "columns")
+    if "decision" not in columns:
+        raise GateInputError("columns.decision is missing: name the column that holds the model's decision")
+    attributes = _mapping(given.get("attributes"), "attributes")
+    if not attributes:
+        raise GateInputError("attributes is empty: name at least one protected attribute with its reference")
+    references, levels = {}, {}
+    for name, declared in attributes.items():
+        fields = _mapping(declared, f"attributes.{name}")
+        _only(fields, {"reference", "levels"}, f"attributes.{name}")
+        if "reference" not in fields:
+            raise GateInputError(
+                f"attributes.{name}.reference is missing: choose the group that others are compared with"
+            )
+        references[str(name)] = str(fields["reference"])
+        if "levels" in fields:
+            levels[str(name)] = tuple(str(level) for level in fields["levels"])
+    intersections = tuple(tuple(str(name) for name in group) for group in given.get("intersections") or ())
+    for group in intersections:
+        for name in group:
+            if name not in references:
+                raise GateInputError(f"intersections names {name!r}, which is not among the attributes")
+    tolerance = {
+        str(key): _number(value, f"tolerance.{key}")
+        for key, value in _mapping(given.get("tolerance") or {}, "tolerance").items()
+    }
+    _only(tolerance, TOLERANCES, "tolerance")
+    baseline = given.get("baseline")
+    return GatePolicy(
+        favourable=given.get("favourable", 1),
+        positive=given.get("positive", 1),
+        columns=columns,
+        references=references,
+        levels=levels,
+        intersections=intersections,
+        judgement=_judgement(given),
+        baseline=None if baseline is None else folder / _text(baseline, "baseline"),
+        tolerance=tolerance,
+    )
+
+
+def _judgement(given: Mapping[str, Any]) -> Policy:
+    minimum = _mapping(given.get("minimum") or {}, "minimum")
+    _only(minimum, {"group", "cell", "share"}, "minimum")
+    bounds = given.get("bounds")
+    content: dict[str, Any] = {f"minimum_{key}": value for key, value in minimum.items()}
+    content |= {key: given[key] for key in ("alpha", "confidence", "severity_bands") if key in given}
+    content["bounds"] = (
+        {name: bound.to_dict() for name, bound in DEFAULT_POLICY.bounds.items()}
+        if bounds is None
+        else {str(name): _mapping(bound, f"bounds.{name}") for name, bound in _mapping(bounds, "bounds").items()}
+    )
+    try:
+        return Policy.from_dict(content)
+    except ValueError as error:
+        raise GateInputError(f"the policy's bounds or minimum: {error}") from error
+
+
+def _mapping(value: Any, name: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise GateInputError(f"{name} must be a mapping, not {value!r}")
+    return value
+
+
+def _only(value: Mapping[str, Any], known: set[str], name: str) -> None:
+    strange = sorted(str(key) for key in value if key not in known)
+    if strange:
+        raise GateInputError(f"{name} has no {', '.join(strange)}; it has {', '.join(sorted(known))}")
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise GateInputError(f"{name} must be text, not {value!r}")
+    return value
+
+
+def _number(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise GateInputError(f"{name} must be a number of at least 0, not {value!r}")
+    return float(value)
+
+
+__all__ = ["Bound", "GatePolicy", "parse_policy", "read_policy"]
