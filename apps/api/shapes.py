@@ -58,6 +58,14 @@ class ModelBody(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ]
     words: WordsBody = field(default_factory=WordsBody)
+    assessment_reference: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=200,
+            description="The risk assessment that the bounds the model starts with, its industry's preset, rest on.",
+        ),
+    ] = "Preset of the industry; risk assessment to follow"
     family: Annotated[str, Meta(max_length=64, description="Models of one family may be pooled.")] = ""
 
 
@@ -221,7 +229,11 @@ class PolicyAnswer(Struct, frozen=True):
     """The threshold policy in force."""
 
     model: str
+    id: int
     version: int
     digest: str
+    effective_from: datetime
     assessment_reference: str
+    legal_basis: list[str]
+    justification: str
     policy: dict[str, Any]

@@ -161,10 +161,7 @@ def _details_problem(event: Event, protected: set[str]) -> tuple[str, str, str] 
     for name in event.features:
         if name.strip().casefold() in protected:
             return "protected_attribute", PROTECTED_MESSAGE.format(name), f"features.{name}"
-    try:
-        encoded = msgspec.json.encode(event.features)
-    except OverflowError:
-        return "invalid_features", "Whole numbers must fit into 64 bits.", "features"
+    encoded = msgspec.json.encode(event.features)
     if len(encoded) > MAXIMUM_FEATURE_BYTES:
         return "invalid_features", f"Features hold at most {MAXIMUM_FEATURE_BYTES:,} bytes.", "features"
     if b"\\u0000" in encoded and _holds_nul(event.features):

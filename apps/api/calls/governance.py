@@ -18,16 +18,21 @@ def show_findings(call: Call[None]) -> Answer:
 
 
 def show_policy(call: Call[None]) -> Answer:
-    policy = thresholds.policy_in_force(call.spec.id, clock.now())
-    if policy is None:
-        raise not_found()
+    try:
+        policy = thresholds.policy_in_force(call.spec.id, clock.now())
+    except thresholds.NoPolicy:
+        raise not_found() from None
     return Answer(
         200,
         PolicyAnswer(
             model=call.spec.slug,
+            id=policy.id,
             version=policy.version,
             digest=policy.digest,
+            effective_from=policy.effective_from,
             assessment_reference=policy.assessment_reference,
+            legal_basis=list(policy.legal_basis),
+            justification=policy.justification,
             policy=policy.policy.to_dict(),
         ),
     )

@@ -21,12 +21,12 @@ from apps.api.shapes import (
     VersionBody,
     WordsBody,
 )
-from apps.api.start import policy_start
 from apps.common.errors import Refused
 from apps.registry.declarations import AttributeDeclaration
 from apps.registry.selectors import specs_page
 from apps.registry.services import model_register, version_register
 from apps.registry.spec import ModelSpec, Words
+from apps.thresholds.services import preset_publish
 
 PAGE = 50
 
@@ -55,7 +55,9 @@ def register_model(call: Call[ModelBody]) -> Answer:
             words=Words(_two(body.words.decision), _two(body.words.outcome)),
             family=body.family,
         )
-        policy_start(actor=call.bearer.actor, spec=spec)
+        preset_publish(
+            model_id=spec.id, assessment_reference=body.assessment_reference, actor=call.bearer.actor
+        )
     return Answer(201, model_answer(spec))
 
 
@@ -139,6 +141,7 @@ MODEL_EXAMPLE = {
     "favourable_decision": 1,
     "words": {"decision": ["limit kept", "limit raised"], "outcome": ["defaulted", "repaid"]},
     "owner": "Card products",
+    "assessment_reference": "RA-2026-014",
 }
 VERSION_EXAMPLE = {
     "version": "2.1.0",

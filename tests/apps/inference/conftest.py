@@ -1,0 +1,13 @@
+"""A registered model, and events as the door would decode them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.apps.inference.models import registered
+from apps.registry.spec import ModelSpec
+
+
+@pytest.fixture
+def spec(db: None) -> ModelSpec:
+    return registered("hiring")
