@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from biasgov.fairness.measurement import Measurement
 from biasgov.fairness.policy import Bound, Policy
+from biasgov.fairness.schema import SEPARATOR
 from biasgov.fairness.significance import holm
 
 Verdict = Literal["within", "breach", "inconclusive", "not_estimable"]
@@ -117,8 +118,8 @@ class Result:
 def judge(measurements: Iterable[Measurement], policy: Policy) -> tuple[Result, ...]:
     """Verdicts in the order of the measurements; needs nothing but them, so a stored run can be judged again.
 
-    The p-values of one metric over the groups of one attribute (or intersection) are one family for Holm's method;
-    an aggregate is a family by itself.
+    Families for Holm's method are the p-values of one metric over the groups of all single attributes, over those of
+    all declared pairs, and so on by the number of attributes joined; an aggregate is a family by itself.
     """
     measured = tuple(measurements)
     return tuple(_judge(one, p, policy) for one, p in zip(measured, _adjusted(measured), strict=True))
@@ -187,10 +188,10 @@ def decide_by_window(windows: Mapping[str, Sequence[Result]]) -> dict[str, tuple
 
 def _adjusted(measurements: Sequence[Measurement]) -> list[float | None]:
     adjusted = [one.p for one in measurements]
-    families: dict[tuple[str, str], list[int]] = {}
+    families: dict[tuple[str, int], list[int]] = {}
     for place, one in enumerate(measurements):
         if one.p is not None and one.group is not None:
-            families.setdefault((one.metric, one.attribute), []).append(place)
+            families.setdefault((one.metric, one.attribute.count(SEPARATOR)), []).append(place)
     for places in families.values():
         values = holm([adjusted[place] or 0.0 for place in places]).tolist()
         for place, value in zip(places, values, strict=True):
