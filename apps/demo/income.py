@@ -19,7 +19,7 @@ from apps.demo.declarations import Attribute, Declaration, Release, Row
 SEED = 20_260_101
 DAYS = 60
 OFFICE_HOURS = tuple(range(9, 17))
-LABEL_DELAY = timedelta(days=1)
+LABEL_DELAY = timedelta(hours=6)
 
 NUMBERS = ("education_years", "capital_gain", "capital_loss", "hours_per_week")
 CATEGORIES = ("workclass", "education", "marital_status", "occupation", "relationship")
@@ -95,7 +95,7 @@ def scored() -> pd.DataFrame:
 
 
 class Income:
-    """The scored half over the office hours of the 60 days before `anchor`; each label follows a day later."""
+    """The scored half over the office hours of the 60 days before `anchor`; each label follows six hours later."""
 
     def __init__(self, anchor: datetime) -> None:
         self.declaration = declaration()
@@ -113,7 +113,7 @@ class Income:
         frame["occurred_at"] = pd.Series(moments, dtype=object)
         self._frame = frame
         self.first: datetime = start + timedelta(hours=OFFICE_HOURS[0])
-        self.last: datetime | None = midnight + LABEL_DELAY
+        self.last: datetime | None = midnight
 
     def subjects(self) -> Iterator[Row]:
         names = [attribute.name for attribute in self.declaration.attributes]
