@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.common import clock
+from apps.responses.ladder import CLOSE_AFTER, rank
 
 
 class Answered(models.Model):
@@ -30,7 +31,7 @@ class Finding(models.Model):
     """One disparity out of bounds, from its opening to its closing; a relapse is a new finding.
 
     `windows` says, for each window that was in breach, how many evaluations in a row have been within bounds since
-    (`ladder.Recovery`). The value, interval and bound are those of the last conclusive look; aggregates only.
+    (`ladder.Recovery`). Severity, sentence, value, interval and bound are those of the last breach; aggregates only.
     """
 
     class State(models.TextChoices):
@@ -94,6 +95,24 @@ class Finding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.metric} of {self.attribute} {self.group}".strip()
+
+    @property
+    def rank(self) -> int:
+        """Severity as a number, the worst highest."""
+        return rank(self.severity)
+
+    @property
+    def standing(self) -> str:
+        """What the last evaluation said, in words."""
+        if self.state == self.State.CLOSED:
+            return f"Closed after {CLOSE_AFTER} evaluations in a row within bounds."
+        if self.unjudged_since:
+            return f"Not judged any more since {self.unjudged_since:%d %B %Y, %H:%M} UTC; it stays open."
+        if self.last_verdict == "within":
+            return f"Within bounds again; closes after {CLOSE_AFTER} such evaluations in a row."
+        if self.last_verdict == "breach":
+            return "In breach at the last evaluation."
+        return "The last evaluation had too little evidence to judge; it stays open."
 
 
 class FindingTransition(models.Model):

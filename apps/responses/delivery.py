@@ -1,0 +1,145 @@
+"""Carrying the outbox out of the house: at least once, never by two at a time, with the receiver's key on it.
+
+A deliverer takes messages by a lease, sends them outside any transaction and marks them. One that dies in between
+leaves messages whose lease runs out; they are sent again with the same key, by which a receiver knows them.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import apprise
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+
+from apps.accounts.models import User
+from apps.accounts.permissions import demand
+from apps.audit import services as audit
+from apps.common import clock
+from apps.common.errors import Refused
+from apps.responses.alerts import channel_of
+from apps.responses.models import OutboxMessage
+
+LEASE = timedelta(minutes=2)
+AT_ONCE = 16
+MOST_ATTEMPTS = 12
+_FIRST_PAUSE = timedelta(seconds=5)
+_LONGEST_PAUSE = timedelta(minutes=10)
+_OWN_FIELDS = ("json", "jsons", "xml", "xmls", "form", "forms")
+_PENDING = OutboxMessage.State.PENDING
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What goes to one channel."""
+
+    dedup_key: str
+    title: str
+    body: str
+    severity: str
+
+
+Sender = Callable[[str, Letter], str]
+"""Sends a letter to an address and returns "" or what went wrong."""
+
+
+def send_by_apprise(url: str, letter: Letter) -> str:
+    """Send to one apprise address.
+
+    The key is the last line of the text, and for the plain web hooks (json, xml, form) a field `dedup_key` as well.
+    """
+    if url.partition(":")[0].lower() in _OWN_FIELDS:
+        url += f"{'&' if '?' in url else '?'}:dedup_key={letter.dedup_key}"
+    sender = apprise.Apprise()
+    if not sender.add(url):
+        return "The address is none that apprise understands."
+    kind = apprise.NotifyType.FAILURE if letter.severity in ("high", "critical") else apprise.NotifyType.WARNING
+    sent = sender.notify(title=letter.title, body=f"{letter.body}\n\nKey: {letter.dedup_key}", notify_type=kind)
+    return "" if sent else "The receiver did not take the message."
+
+
+def deliver(*, send: Sender = send_by_apprise) -> int:
+    """Send everything that is due, in portions; returns how many messages were taken by their receivers."""
+    delivered = 0
+    while batch := _lease():
+        delivered += _send(batch, send)
+    return delivered
+
+
+@transaction.atomic
+def message_resend(*, message_id: int, person: User) -> None:
+    """Give a dead message another round of attempts. Raises PermissionDenied, or Refused if it is not dead."""
+    demand(person, "delivery.resend")
+    revived = OutboxMessage.objects.filter(pk=message_id, state=OutboxMessage.State.DEAD).update(
+        state=_PENDING, attempts=0, next_attempt_at=clock.now(), lease=None, lease_until=None
+    )
+    if revived != 1:
+        raise Refused("message", f"Message {message_id} is not among the dead ones.", code="not_dead")
+    audit.append(actor=person.actor, action="message.resent", subject=f"message:{message_id}")
+
+
+def pause_after(attempts: int) -> timedelta:
+    """5 s after the first failure, then twice as long each time, at most 10 minutes."""
+    return min(_FIRST_PAUSE * (1 << min(attempts - 1, 20)), _LONGEST_PAUSE)
+
+
+def _lease() -> list[OutboxMessage]:
+    now = clock.now()
+    with transaction.atomic():
+        due = (
+            OutboxMessage.objects.select_for_update(skip_locked=True)
+            .filter(Q(lease_until=None) | Q(lease_until__lt=now), state=_PENDING, next_attempt_at__lte=now)
+            .order_by("next_attempt_at", "id")[:AT_ONCE]
+        )
+        ids = [message.pk for message in due]
+        if not ids:
+            return []
+        lease = uuid.uuid4()
+        OutboxMessage.objects.filter(pk__in=ids).update(
+            lease=lease, lease_until=now + LEASE, attempts=F("attempts") + 1
+        )
+        return list(OutboxMessage.objects.filter(lease=lease).order_by("id"))
+
+
+def _send(batch: Sequence[OutboxMessage], send: Sender) -> int:
+    addresses = {channel_of(url): url for url in settings.NOTIFICATION_URLS}
+
+    def attempt(message: OutboxMessage) -> str:
+        url = addresses.get(message.channel)
+        if url is None:
+            return "The channel is no longer configured."
+        letter = Letter(message.dedup_key, message.title, message.body, message.severity)
+        try:
+            return send(url, letter)
+        except Exception as error:  # a channel's library may fail in any way; the message stays and is tried again
+            return f"Sending failed: {type(error).__name__}."
+
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        answers = list(pool.map(attempt, batch))
+    now = clock.now()
+    return sum(_mark(message, answer, now) for message, answer in zip(batch, answers, strict=True))
+
+
+def _mark(message: OutboxMessage, problem: str, now: datetime) -> bool:
+    """Write down the outcome, if the message is still ours."""
+    ours = OutboxMessage.objects.filter(pk=message.pk, lease=message.lease, state=_PENDING)
+    free = {"lease": None, "lease_until": None}
+    if not problem:
+        return bool(ours.update(state=OutboxMessage.State.SENT, sent_at=now, last_error="", **free))
+    if message.attempts >= MOST_ATTEMPTS:
+        with transaction.atomic():
+            if ours.update(state=OutboxMessage.State.DEAD, last_error=problem, **free):
+                audit.append(
+                    actor="system:responses",
+                    action="message.died",
+                    subject=f"message:{message.pk}",
+                    detail={"channel": message.channel, "attempts": message.attempts, "error": problem},
+                )
+        return False
+    ours.update(next_attempt_at=now + pause_after(message.attempts), last_error=problem, **free)
+    return False

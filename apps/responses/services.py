@@ -1,0 +1,121 @@
+"""Answering runs: findings, alerts, acknowledgements, delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.models import Max
+
+from apps.accounts.models import User
+from apps.accounts.permissions import demand
+from apps.common import clock
+from apps.common.errors import Refused
+from apps.registry.spec import ModelSpec
+from apps.responses import findings, ladder
+from apps.responses.alerts import alert
+from apps.responses.delivery import deliver, message_resend
+from apps.responses.models import Answered, Finding, Notification
+from apps.responses.observations import AnsweredRun, Observation
+
+__all__ = [
+    "AnsweredRun",
+    "Observation",
+    "deliver",
+    "finding_acknowledge",
+    "message_resend",
+    "notifications_read",
+    "respond",
+]
+
+_LOCK = 7_302
+
+
+@transaction.atomic
+def respond(*, model: ModelSpec, run_group: Sequence[Observation], runs: Sequence[AnsweredRun] = ()) -> tuple[int, ...]:
+    """Answer the runs of one model: open, continue and close findings, and alert where the evaluation is live.
+
+    Safe to repeat and to run twice at once: a run that has been answered is passed over, and responders of one
+    model take turns. An evaluation of an earlier moment than the newest answered one (a late restatement of the past)
+    is recorded as answered and moves nothing.
+
+    Parameters
+    ----------
+    run_group
+        What the runs judged, usually the three windows of one moment.
+    runs
+        The runs themselves; needed for those that judged nothing, and harmless for the others.
+
+    Returns
+    -------
+    The ids of the findings that people were alerted to.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, model.id])
+    given = {run.run_id: run for run in (*runs, *(observation.run for observation in run_group))}
+    done = set(Answered.objects.filter(run_id__in=given).values_list("run_id", flat=True))
+    fresh = {run_id: run for run_id, run in given.items() if run_id not in done}
+    newest = _newest(model.id)
+    Answered.objects.bulk_create(
+        Answered(run_id=run.run_id, model_id=model.id, window=run.window, as_of=run.as_of) for run in fresh.values()
+    )
+    current = [run for run in fresh.values() if run.as_of >= newest.get(run.window, run.as_of)]
+    alerted: list[int] = []
+    for as_of in sorted({run.as_of for run in current}):
+        evaluated = {
+            run.window: run.run_id for run in sorted(current, key=lambda run: run.run_id) if run.as_of == as_of
+        }
+        said = [each for each in run_group if each.bounded and evaluated.get(each.window) == each.run_id]
+        in_breach = findings.evaluate(model, as_of, evaluated, said)
+        if clock.now() - as_of <= ladder.LIVE_FOR:
+            detected_at = min((each.detected_at for each in said if each.detected_at), default=clock.now())
+            untold = [finding.pk for finding in in_breach if finding.alerted_at is None]
+            if alert(model, in_breach, as_of=as_of, detected_at=detected_at):
+                alerted += untold
+    return tuple(alerted)
+
+
+@transaction.atomic
+def finding_acknowledge(*, finding_id: int, person: User, note: str = "") -> Finding:
+    """Say that somebody has taken note and looks after it.
+
+    Raises
+    ------
+    Http404, PermissionDenied
+        The person may not see the model, or may not acknowledge its findings.
+    Refused
+        There is no such open finding (``closed``), or somebody has acknowledged it before (``acknowledged``).
+    """
+    finding = Finding.objects.filter(pk=finding_id).first()
+    if finding is None:
+        raise Refused("finding", f"There is no finding {finding_id}.", code="unknown")
+    demand(person, "finding.acknowledge", finding.model_id)
+    if finding.state != Finding.State.OPEN:
+        raise Refused("finding", f"Finding {finding_id} is closed.", code="closed")
+    taken = findings.step(
+        finding,
+        ladder.ACKNOWLEDGED,
+        actor=person.actor,
+        run_id=finding.run_id,
+        as_of=finding.last_as_of,
+        detail={"note": note.strip()} if note.strip() else {},
+        changes={"acknowledged_at": clock.now(), "acknowledged_by": person, "acknowledgement": note.strip()},
+        only_if={"acknowledged_at": None},
+    )
+    if not taken:
+        raise Refused("finding", f"Finding {finding_id} has been acknowledged already.", code="acknowledged")
+    return finding
+
+
+def notifications_read(*, person: User, ids: Sequence[int] | None = None) -> int:
+    """Mark the person's own notifications as read, all of them by default; returns how many were unread."""
+    unread = Notification.objects.filter(person=person, read_at=None)
+    if ids is not None:
+        unread = unread.filter(pk__in=ids)
+    return unread.update(read_at=clock.now())
+
+
+def _newest(model_id: int) -> dict[str, datetime]:
+    rows = Answered.objects.filter(model_id=model_id).values("window").annotate(newest=Max("as_of"))
+    return {row["window"]: row["newest"] for row in rows.order_by()}
