@@ -31,7 +31,7 @@ def policy_publish(
     assessment_reference: str,
     actor: str,
     justification: str = "",
-    legal_basis: Sequence[str] | None = None,
+    legal_basis: Sequence[str] = (),
     effective_from: datetime | None = None,
 ) -> PolicyInForce:
     """Publish the next version of a model's policy, effective now or later.
@@ -56,7 +56,7 @@ def policy_publish(
         raise Refused("assessment_reference", "Name the risk assessment that these thresholds come from.")
     if len(reference) > 200:
         raise Refused("assessment_reference", f"It has {len(reference)} characters; at most 200 fit.")
-    basis = list(basis_of(spec.industry)) if legal_basis is None else list(legal_basis)
+    basis = list(legal_basis or basis_of(spec.industry))
     for key in basis:
         if key not in CITATIONS:
             raise Refused("legal_basis", f"There is no citation {key!r}.", code="unknown_citation")
