@@ -1,0 +1,83 @@
+"""Individual fairness: do people with alike features get alike decisions? Needs rows, so it is measured on a sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+NEIGHBOURS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class IndividualFairness:
+    """How far decisions differ between neighbours.
+
+    Attributes
+    ----------
+    distance
+        1 - consistency: mean absolute difference between a person's decision and the mean decision of the nearest
+        neighbours, in [0, 1]; 0 when neighbours are always treated alike.
+    low, high
+        Normal interval of the mean over the sampled people at the confidence asked for. Neighbourhoods overlap, so
+        it is approximate.
+    n
+        People in the sample.
+    neighbours
+        k.
+    """
+
+    distance: float
+    low: float
+    high: float
+    n: int
+    neighbours: int
+
+
+def individual_fairness_distance(
+    features: npt.ArrayLike, decision: npt.ArrayLike, *, neighbours: int = NEIGHBOURS, confidence: float = 0.95
+) -> IndividualFairness:
+    """1 - k-nearest-neighbour consistency of decisions on standardised features.
+
+    Parameters
+    ----------
+    features
+        Shape (n, features), finite numbers; constant columns do not count. Categories are for the caller to encode.
+    decision
+        0 or 1, shape (n,).
+    neighbours
+        How many others are compared with each person; the person is not among them.
+
+    Raises
+    ------
+    ValueError
+        Shapes differ, values are not finite, or there are not more people than neighbours.
+
+    References
+    ----------
+    Zemel, R. et al. (2013). Learning fair representations. ICML, section 5 (yNN, "consistency"). aif360 counts the
+    person among the own neighbours, which hides a part of each difference; here the person is left out.
+    """
+    from scipy import special
+    from sklearn.neighbors import NearestNeighbors
+
+    matrix = np.asarray(features, dtype=np.float64)
+    decided = np.asarray(decision, dtype=np.float64)
+    if matrix.ndim != 2 or decided.shape != (len(matrix),):
+        raise ValueError(
+            f"features have shape {matrix.shape} and decisions {decided.shape}: one row a person is needed"
+        )
+    if not np.isfinite(matrix).all():
+        raise ValueError("features hold values that are not finite: leave those people out or fill them in")
+    if len(matrix) <= neighbours:
+        raise ValueError(f"{len(matrix)} people are too few to have {neighbours} neighbours each")
+    spread = matrix.std(axis=0)
+    scaled = (matrix[:, spread > 0] - matrix[:, spread > 0].mean(axis=0)) / spread[spread > 0]
+    if not scaled.shape[1]:
+        raise ValueError("every feature is constant: nobody is nearer to anybody than to others")
+    nearest = NearestNeighbors(n_neighbors=neighbours).fit(scaled).kneighbors(return_distance=False)
+    differences = np.abs(decided - decided[nearest].mean(axis=1))
+    mean = float(differences.mean())
+    half = float(special.ndtri(0.5 + confidence / 2) * differences.std(ddof=1) / np.sqrt(len(differences)))
+    return IndividualFairness(mean, max(0.0, mean - half), min(1.0, mean + half), len(matrix), neighbours)

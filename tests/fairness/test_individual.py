@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from biasgov.fairness.individual import individual_fairness_distance
+
+
+def test_two_camps_treated_alike_inside_have_no_distance() -> None:
+    rng = np.random.default_rng(1)
+    features = np.concatenate([rng.normal(0, 0.1, (50, 2)), rng.normal(5, 0.1, (50, 2))])
+    assert individual_fairness_distance(features, np.repeat([0, 1], 50)).distance == 0
+
+
+def test_decisions_by_coin_have_the_distance_of_a_coin() -> None:
+    rng = np.random.default_rng(2)
+    found = individual_fairness_distance(rng.normal(size=(4000, 3)), rng.integers(0, 2, 4000))
+    assert found.distance == pytest.approx(0.5, abs=0.02)
+    assert found.low < 0.5 < found.high
+
+
+def test_consistency_by_hand() -> None:
+    features = np.array([[0.0], [1.0], [2.1], [10.0], [11.0], [12.1]])
+    found = individual_fairness_distance(features, [1, 1, 0, 0, 0, 1], neighbours=2)
+    expected = np.mean([0.5, 0.5, 1.0, 0.5, 0.5, 1.0])
+    assert found.distance == pytest.approx(expected)
+
+
+def test_features_count_the_same_whatever_their_unit() -> None:
+    rng = np.random.default_rng(3)
+    features, decision = rng.normal(size=(300, 2)), rng.integers(0, 2, 300)
+    scaled = features * [1, 1000] + [5, -7]
+    assert (
+        individual_fairness_distance(features, decision).distance
+        == individual_fairness_distance(scaled, decision).distance
+    )
+
+
+@pytest.mark.parametrize(
+    ("features", "decision", "message"),
+    [
+        (np.zeros((3, 1)), [0, 1, 0], "too few"),
+        (np.zeros((9, 1)), np.zeros(9), "constant"),
+        (np.full((9, 1), np.nan), np.zeros(9), "finite"),
+        (np.zeros((9, 1)), np.zeros(8), "one row"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(features: np.ndarray, decision: list[int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        individual_fairness_distance(features, decision)
