@@ -139,8 +139,8 @@ def _judge(finding: Finding, as_of: datetime, runs: Mapping[str, int], looks: Se
     silent = all(verdict in _SILENT for verdict in said)
     if silent and finding.unjudged_since is None:
         changes["unjudged_since"] = as_of
-        detail = {"why": "no bound is set for it" if NOT_JUDGED in said else "it cannot be estimated"}
-        step(finding, ladder.JUDGEMENT_LOST, run_id=run_id, as_of=as_of, detail=detail, changes=changes)
+        why = "no bound is set for it" if NOT_JUDGED in said else "it cannot be estimated"
+        step(finding, ladder.JUDGEMENT_LOST, run_id=run_id, as_of=as_of, detail={"why": why}, changes=changes)
     elif not silent and finding.unjudged_since is not None:
         changes["unjudged_since"] = None
         step(finding, ladder.JUDGEMENT_REGAINED, run_id=run_id, as_of=as_of, changes=changes)
@@ -171,7 +171,7 @@ def _record(
         as_of=as_of,
         detail=dict(detail),
     )
-    about: dict[str, Any] = {"metric": finding.metric, "attribute": finding.attribute, "group": finding.group, "run": run_id}
+    about = {"metric": finding.metric, "attribute": finding.attribute, "group": finding.group, "run": run_id}
     audit.append(actor=actor, action=f"finding.{name}", subject=f"finding:{finding.pk}", detail={**about, **detail})
 
 

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.common import clock
-from apps.responses.ladder import CLOSE_AFTER, rank
+from apps.responses.ladder import CLOSE_AFTER
 
 
 class Answered(models.Model):
@@ -95,11 +95,6 @@ class Finding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.metric} of {self.attribute} {self.group}".strip()
-
-    @property
-    def rank(self) -> int:
-        """Severity as a number, the worst highest."""
-        return rank(self.severity)
 
     @property
     def standing(self) -> str:

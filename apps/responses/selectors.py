@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Count, Min, QuerySet
 
 from apps.accounts.permissions import may, owned_model_ids
+from apps.responses.ladder import rank
 from apps.responses.models import Answered, Finding, FindingTransition, Notification, OutboxMessage
 
 ACKNOWLEDGE = "finding.acknowledge"
@@ -17,17 +18,44 @@ IN_APP = "inbox"
 
 
 @dataclass(frozen=True, slots=True)
-class InboxItem:
-    """Something that waits for a person. path: where to do it, below the site's root."""
+class FindingRow:
+    """A finding as pages and the API read it. group, reference: None for an aggregate over groups.
 
-    kind: str
-    finding_id: int
+    Severity, sentence, window, value, interval, bound and run are those of its last breach; `standing` says in words
+    what the last evaluation made of it. acknowledged_by: a name, empty while nobody has.
+    """
+
+    id: int
     model_id: int
-    title: str
-    sentence: str
+    model_slug: str
+    model_name: str
+    metric: str
+    attribute: str
+    group: str | None
+    reference: str | None
+    state: str
+    tier: str
     severity: str
-    since: datetime
-    path: str
+    sentence: str
+    standing: str
+    window: str
+    value: float | None
+    low: float | None
+    high: float | None
+    bound_low: float | None
+    bound_high: float | None
+    run_id: int
+    opened_at: datetime
+    opened_as_of: datetime
+    opened_run_id: int
+    last_as_of: datetime
+    last_verdict: str
+    unjudged_since: datetime | None
+    alerted_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str
+    acknowledgement: str
+    closed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +74,10 @@ class Delivery:
         return None if self.delivered_at is None else (self.delivered_at - self.detected_at).total_seconds()
 
 
-def open_findings(model_ids: Sequence[int]) -> QuerySet[Finding]:
-    """The open findings of these models, newest first."""
-    found = Finding.objects.filter(model_id__in=model_ids, state=Finding.State.OPEN)
-    return found.select_related("model", "acknowledged_by").order_by("-opened_at", "-id")
+def open_findings(model_ids: Sequence[int]) -> tuple[FindingRow, ...]:
+    """The open findings of these models, worst first, then the oldest. One query."""
+    found = _complete().filter(model_id__in=model_ids, state=Finding.State.OPEN)
+    return _rows(sorted(found, key=_urgency))
 
 
 def open_counts(model_ids: Sequence[int]) -> dict[int, int]:
@@ -58,22 +86,24 @@ def open_counts(model_ids: Sequence[int]) -> dict[int, int]:
     return dict(rows.values_list("model_id").annotate(number=Count("id")))
 
 
-def findings_of(model_id: int, *, state: str = "", before_id: int | None = None) -> QuerySet[Finding]:
-    """A model's findings, newest first; `before_id` continues a page."""
-    found = Finding.objects.filter(model_id=model_id).select_related("acknowledged_by").order_by("-id")
+def findings(model_id: int, *, limit: int, state: str = "", before_id: int | None = None) -> tuple[FindingRow, ...]:
+    """A page of a model's findings, newest first; `before_id` continues after that one."""
+    found = _complete().filter(model_id=model_id).order_by("-id")
     if state:
         found = found.filter(state=state)
-    return found if before_id is None else found.filter(pk__lt=before_id)
+    if before_id is not None:
+        found = found.filter(pk__lt=before_id)
+    return _rows(found[:limit])
 
 
-def findings(model_id: int, *, limit: int, state: str = "", before_id: int | None = None) -> list[Finding]:
-    """One page of `findings_of`."""
-    return list(findings_of(model_id, state=state, before_id=before_id)[:limit])
+def findings_of(model_id: int) -> tuple[FindingRow, ...]:
+    """Every finding of a model, newest first."""
+    return _rows(_complete().filter(model_id=model_id).order_by("-id"))
 
 
-def finding(finding_id: int) -> Finding:
-    """One finding with its model; raises Finding.DoesNotExist."""
-    return Finding.objects.select_related("model", "acknowledged_by").get(pk=finding_id)
+def finding(finding_id: int) -> FindingRow | None:
+    """One finding, or None if there is no such one."""
+    return next(iter(_rows(_complete().filter(pk=finding_id))), None)
 
 
 def transitions(finding_id: int) -> list[FindingTransition]:
@@ -81,27 +111,14 @@ def transitions(finding_id: int) -> list[FindingTransition]:
     return list(FindingTransition.objects.filter(finding_id=finding_id).order_by("at", "id"))
 
 
-def waiting_for(user: Any) -> list[InboxItem]:
-    """What waits for this person: open findings that nobody has acknowledged, worst first."""
-    waiting = sorted(_unacknowledged(user).select_related("model"), key=lambda each: (-each.rank, each.opened_at))
-    return [
-        InboxItem(
-            kind="finding",
-            finding_id=each.pk,
-            model_id=each.model_id,
-            title=f"Acknowledge a finding of {each.model.name}",
-            sentence=each.sentence,
-            severity=each.severity,
-            since=each.opened_at,
-            path=f"/models/{each.model.slug}/",
-        )
-        for each in waiting
-    ]
+def waiting_for(user: Any) -> tuple[FindingRow, ...]:
+    """What waits for this person: open findings that nobody has acknowledged, worst first, then the oldest."""
+    return _rows(sorted(_unacknowledged(_complete(), user), key=_urgency))
 
 
 def waiting_count(user: Any) -> int:
     """How many items `waiting_for` has; one query beside those for the person's roles."""
-    return _unacknowledged(user).count()
+    return _unacknowledged(Finding.objects.all(), user).count()
 
 
 def notifications(user: Any, *, unread_only: bool = False) -> QuerySet[Notification]:
@@ -140,10 +157,55 @@ def answered(run_ids: Sequence[int]) -> frozenset[int]:
     return frozenset(Answered.objects.filter(run_id__in=run_ids).values_list("run_id", flat=True))
 
 
-def _unacknowledged(user: Any) -> QuerySet[Finding]:
-    found = Finding.objects.filter(state=Finding.State.OPEN, acknowledged_at=None)
-    return found if may(user, ACKNOWLEDGE) else found.filter(model_id__in=_may_acknowledge(user))
+def _complete() -> QuerySet[Finding]:
+    return Finding.objects.select_related("model", "acknowledged_by")
 
 
-def _may_acknowledge(user: Any) -> list[int]:
-    return [model_id for model_id in owned_model_ids(user) if may(user, ACKNOWLEDGE, model_id)]
+def _unacknowledged(found: QuerySet[Finding], user: Any) -> QuerySet[Finding]:
+    waiting = found.filter(state=Finding.State.OPEN, acknowledged_at=None)
+    if may(user, ACKNOWLEDGE):
+        return waiting
+    return waiting.filter(model_id__in=[each for each in owned_model_ids(user) if may(user, ACKNOWLEDGE, each)])
+
+
+def _urgency(found: Finding) -> tuple[int, datetime, int]:
+    return -rank(found.severity), found.opened_as_of, found.pk
+
+
+def _rows(found: Iterable[Finding]) -> tuple[FindingRow, ...]:
+    return tuple(
+        FindingRow(
+            id=each.pk,
+            model_id=each.model_id,
+            model_slug=each.model.slug,
+            model_name=each.model.name,
+            metric=each.metric,
+            attribute=each.attribute,
+            group=each.group or None,
+            reference=each.reference or None,
+            state=each.state,
+            tier=each.tier,
+            severity=each.severity,
+            sentence=each.sentence,
+            standing=each.standing,
+            window=each.window,
+            value=each.value,
+            low=each.low,
+            high=each.high,
+            bound_low=each.bound_low,
+            bound_high=each.bound_high,
+            run_id=each.run_id,
+            opened_at=each.opened_at,
+            opened_as_of=each.opened_as_of,
+            opened_run_id=each.opened_run_id,
+            last_as_of=each.last_as_of,
+            last_verdict=each.last_verdict,
+            unjudged_since=each.unjudged_since,
+            alerted_at=each.alerted_at,
+            acknowledged_at=each.acknowledged_at,
+            acknowledged_by=each.acknowledged_by.display_name if each.acknowledged_by else "",
+            acknowledgement=each.acknowledgement,
+            closed_at=each.closed_at,
+        )
+        for each in found
+    )
