@@ -62,7 +62,8 @@ class BatchFormat(Generic[Row]):
             return self._row_by_row(_raw_lines(body) if lines else self._raw_rows(body))
         self._check_number(len(rows))
         expected = self.quotes(rows) + (0 if lines else 2)
-        if body.count(b'"') != expected or b'\\"' in body:
+        several_a_line = lines and len(rows) != len(_raw_lines(body))
+        if body.count(b'"') != expected or b'\\"' in body or several_a_line:
             return self._row_by_row(_raw_lines(body) if lines else self._raw_rows(body))
         return Decoded(rows, range(len(rows)), [])
 

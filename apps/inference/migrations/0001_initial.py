@@ -74,7 +74,8 @@ BEGIN
         END IF;
         partition := 'inference_event_' || to_char(day, 'YYYYMMDD');
         CONTINUE WHEN to_regclass('public.' || partition) IS NOT NULL;
-        PERFORM pg_advisory_xact_lock(hashtext('inference_days_ensure'));
+        -- One at a time. A table's lock, and not an advisory one: taking it makes the other's new partition visible.
+        LOCK TABLE public.inference_event IN SHARE UPDATE EXCLUSIVE MODE;
         CONTINUE WHEN to_regclass('public.' || partition) IS NOT NULL;
         EXECUTE format('CREATE TABLE public.%I (LIKE public.inference_event INCLUDING ALL)', partition);
         EXECUTE format(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.apps.inference.models import registered
 from apps.registry.spec import ModelSpec
+from tests.apps.inference.models import registered
 
 
 @pytest.fixture

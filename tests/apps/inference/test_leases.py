@@ -122,9 +122,7 @@ def test_every_hour_of_a_subject_becomes_dirty_and_no_other(spec: ModelSpec) -> 
     hours_release(hours_lease(limit=100, seconds=60, worker="w"))
     assert hours_mark_dirty_for_subjects(subjects=Pseudonymiser().many(["p1", "p1", "nobody"])) == 3
     marked = hours_lease(limit=100, seconds=60, worker="w")
-    assert {each.hour for each in marked} == {
-        (hour_ago() - timedelta(days=n)).replace(minute=0) for n in (1, 4, 7)
-    }
+    assert {each.hour for each in marked} == {(hour_ago() - timedelta(days=n)).replace(minute=0) for n in (1, 4, 7)}
     assert hours_mark_dirty_for_subjects(subjects=[]) == 0
 
 
