@@ -12,10 +12,12 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 
 from django.db import transaction
 
-from apps.inference import selectors as dirty
+from apps.common import clock
+from apps.inference import selectors as events
 from apps.inference import services as inference
 from apps.monitoring import services as monitoring
 from apps.pipeline import heartbeat
@@ -30,7 +32,7 @@ BUDGET = 20.0
 LEASE = 120.0
 HOURS_AT_ONCE = 168
 BACKLOG = 24
-PATIENCE = 300.0
+PATIENCE = timedelta(minutes=5)
 
 
 def run_hour(leased: Sequence[inference.LeasedHour]) -> None:
@@ -113,12 +115,12 @@ def open_uploads() -> int:
 
 
 def _ready_models() -> list[int]:
-    now = time.time()
-    backlog = dirty.dirty_hours()
+    waiting = monitoring.evaluations_waiting()
+    backlog = events.dirty_hours_waiting(model_ids=list(waiting))
     return [
         model
-        for model, since in monitoring.evaluations_waiting().items()
-        if model not in backlog or backlog[model][0] <= BACKLOG or now - since.timestamp() > PATIENCE
+        for model, since in waiting.items()
+        if model not in backlog or backlog[model].hours <= BACKLOG or clock.now() - since > PATIENCE
     ]
 
 

@@ -51,7 +51,7 @@ def company(slug: str = "hiring", *, policy: Policy = DEFAULT_POLICY) -> ModelSp
 
 
 def people(
-    n: int, *, seed: int = 1, hours: int = 24, before: datetime = NOW, unknown: float = 0.0, labelled: float = 1.0
+    n: int, *, seed: int = 1, hours: int = 23, before: datetime = NOW, unknown: float = 0.0, labelled: float = 1.0
 ) -> pd.DataFrame:
     """Events of `n` subjects within the `hours` before a moment: one row an event, every fourth subject twice."""
     rng = np.random.default_rng(seed)
