@@ -104,6 +104,9 @@ class VersionBody(Struct, frozen=True, forbid_unknown_fields=True):
     version: VersionName
     environment: EnvironmentBody
     training_data: Annotated[dict[str, Any], Meta(description="Any JSON about the training data.")] = {}
+    released_at: Annotated[
+        datetime | None, Meta(tz=True, description="When it began to decide, where that was before now.")
+    ] = None
 
 
 class VersionAnswer(Struct, frozen=True):

@@ -22,7 +22,7 @@ class Event:
 
 def version_events(versions: Iterable[Mapping[str, Any]]) -> list[Event]:
     """Registered versions, oldest first, each with what its environment changed against the one before."""
-    ordered = sorted(versions, key=lambda version: version["registered_at"])
+    ordered = sorted(versions, key=lambda version: version["released_at"])
     events, before = [], None
     for version in ordered:
         changes = package_changes(before, version["environment"]) if before is not None else []
@@ -30,7 +30,7 @@ def version_events(versions: Iterable[Mapping[str, Any]]) -> list[Event]:
         if changes:
             text += f" {'; '.join(changes)}."
         named = changes[0] if changes else f"version {version['version']}"
-        events.append(Event(version["registered_at"], "version", text, named if before is not None else ""))
+        events.append(Event(version["released_at"], "version", text, named if before is not None else ""))
         before = version["environment"]
     return events
 

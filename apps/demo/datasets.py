@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from importlib import metadata
+from pathlib import Path
 from typing import Final
 
 import pandas as pd
@@ -56,8 +57,9 @@ def wheel_file(name: str) -> bytes:
     if wheel.version != VERSION:
         raise MissingDataError(f"The demo's data files come with {WHEEL} {VERSION}, not {wheel.version}. {remedy}")
     for file in wheel.files or ():
-        if file.as_posix() == name and file.locate().is_file():
-            return file.locate().read_bytes()
+        located = Path(file.locate())
+        if file.as_posix() == name and located.is_file():
+            return located.read_bytes()
     raise MissingDataError(f"{WHEEL} {VERSION} is installed without its file {name}. {remedy}")
 
 

@@ -29,9 +29,10 @@ class Release:
     python: str = "3.11.9"
     training_data: Mapping[str, Any] = field(default_factory=dict)
 
-    def body(self) -> Row:
+    def body(self, *, released_at: datetime) -> Row:
         """What ``POST /models/<slug>/versions`` takes."""
         return {
+            "released_at": released_at,
             "version": self.version,
             "environment": {"packages": dict(self.packages), "python": self.python},
             "training_data": dict(self.training_data),
@@ -93,6 +94,10 @@ class Source(Protocol):
     @property
     def last(self) -> datetime | None:
         """The moment after which nothing comes any more; None for a stream that goes on."""
+        ...
+
+    def released_at(self, version: str) -> datetime:
+        """When that version began to decide."""
         ...
 
     def subjects(self) -> Iterator[Row]:

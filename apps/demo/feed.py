@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -44,10 +45,12 @@ class Feeder:
         for slug in SOURCES:
             if slug in self._memory.fed_until:
                 continue
-            declaration = self._source(slug).declaration
+            source = self._source(slug)
+            declaration = source.declaration
             self._client.model_register(declaration.body(owner=owner))
             for release in declaration.releases:
-                self._client.version_register(slug, release.body())
+                body = release.body(released_at=source.released_at(release.version))
+                self._client.version_register(slug, body)
 
     def attributes(self) -> None:
         """Send the protected attributes of every subject, once."""
@@ -72,7 +75,7 @@ class Feeder:
                 total += self._slices(slug, gaps, lambda sent: None)
                 continue
             with tqdm(desc=f"{slug}: events and labels", unit=" rows", unit_scale=True, leave=True) as bar:
-                total += self._slices(slug, gaps, lambda sent, bar=bar: bar.update(sent.accepted + sent.duplicates))
+                total += self._slices(slug, gaps, partial(_move, bar))
         return total
 
     def catch_up(self, until: datetime) -> Sent:
@@ -114,6 +117,10 @@ class Feeder:
         if slug not in self._sources:
             self._sources[slug] = SOURCES[slug](self._memory.anchor)
         return self._sources[slug]
+
+
+def _move(bar: tqdm[object], sent: Sent) -> None:
+    bar.update(sent.accepted + sent.duplicates)
 
 
 def _bar(title: str, total: int) -> tqdm[object]:

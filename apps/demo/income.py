@@ -115,6 +115,9 @@ class Income:
         self.first: datetime = start + timedelta(hours=OFFICE_HOURS[0])
         self.last: datetime | None = midnight
 
+    def released_at(self, version: str) -> datetime:
+        return self.first
+
     def subjects(self) -> Iterator[Row]:
         names = [attribute.name for attribute in self.declaration.attributes]
         for row in self._frame.itertuples(index=False):

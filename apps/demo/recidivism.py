@@ -101,6 +101,9 @@ class Recidivism:
         self.first: datetime = frame["occurred_at"].iloc[0]
         self.last: datetime | None = midnight
 
+    def released_at(self, version: str) -> datetime:
+        return self.first
+
     def subjects(self) -> Iterator[Row]:
         names = [attribute.name for attribute in DECLARATION.attributes]
         for row in self._frame.itertuples(index=False):

@@ -86,6 +86,9 @@ class SecurityTriage(SimulatedModel):
     def attributes(self) -> Sequence[Mapping[str, str]]:
         return _reporters(self.population)
 
+    def released_at(self, version: str) -> datetime:
+        return self.first if version == DECLARATION.releases[0].version else self.updated_at
+
     def version(self, at: datetime) -> str:
         return DECLARATION.releases[1 if at >= self.updated_at else 0].version
 

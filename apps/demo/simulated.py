@@ -46,6 +46,9 @@ class SimulatedModel(ABC):
     def version(self, at: datetime) -> str:
         """The version that decides at that moment."""
 
+    def released_at(self, version: str) -> datetime:
+        return self.first
+
     def details(self, cases: Cases, index: int) -> Row:
         """Further fields of an event, such as features; none by default."""
         return {}

@@ -51,7 +51,8 @@ class Evidence:
 
     def score(self, z: Floats) -> Floats:
         """Probability of a positive given evidence `z`."""
-        return 1 / (1 + np.exp(-(2 * self.separation * z + np.log(self.prior / (1 - self.prior)))))
+        odds = 2 * self.separation * z + np.log(self.prior / (1 - self.prior))
+        return np.asarray(1 / (1 + np.exp(-odds)), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)

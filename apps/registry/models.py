@@ -74,6 +74,7 @@ class ModelVersion(models.Model):
     version = models.CharField(max_length=100)
     environment = models.JSONField(default=dict)
     training_data = models.JSONField(default=dict)
+    released_at = models.DateTimeField(null=True, blank=True, help_text="When it began to decide, where that is known.")
     registered_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:

@@ -77,9 +77,15 @@ def current_spec(slug: str) -> ModelSpec | None:
 
 
 def version_details(model_id: int) -> tuple[dict[str, Any], ...]:
-    """The versions of a model, newest first: version, environment, training_data, registered_at."""
-    rows = ModelVersion.objects.filter(model_id=model_id).order_by("-registered_at", "-id")
-    return tuple(rows.values("id", "version", "environment", "training_data", "registered_at"))
+    """The versions of a model, newest first: version, environment, training_data, registered_at, released_at.
+
+    Where nobody said when a version was released, that is when it was registered.
+    """
+    rows = ModelVersion.objects.filter(model_id=model_id).values(
+        "id", "version", "environment", "training_data", "registered_at", "released_at"
+    )
+    details = [{**row, "released_at": row["released_at"] or row["registered_at"]} for row in rows]
+    return tuple(sorted(details, key=lambda row: (row["released_at"], row["id"]), reverse=True))
 
 
 def _complete() -> QuerySet[MonitoredModel]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -11,6 +12,7 @@ from django.db.models import Q
 from guardian.shortcuts import assign_perm
 
 from apps.audit.services import append
+from apps.common import clock
 from apps.common.errors import Refused
 from apps.registry.declarations import (
     DEFAULT_WORDS,
@@ -25,6 +27,8 @@ from apps.registry.declarations import (
 from apps.registry.models import ModelVersion, MonitoredModel, ProtectedAttribute
 from apps.registry.selectors import model_spec_by_id
 from apps.registry.spec import ModelSpec, Words
+
+OLDEST_RELEASE = timedelta(days=30 * 366)
 
 
 def model_register(
@@ -110,18 +114,28 @@ def version_register(
     version: str,
     environment: Mapping[str, Any],
     training_data: Mapping[str, Any] | None = None,
+    released_at: datetime | None = None,
 ) -> int:
     """Register a version of a model and return its id.
+
+    `released_at` says when it began to decide, where that differs from now.
 
     Raises Refused naming the field; code ``exists`` when the model already has a version of that name.
     """
     if not VERSION.fullmatch(version):
         raise Refused("version", f"{version!r} must be 1 to 100 letters, digits and '.', '_', '+', '-'.")
+    now = clock.now()
+    if released_at is not None and not now - OLDEST_RELEASE <= released_at <= now:
+        raise Refused("released_at", f"{released_at.isoformat()} lies in the future or more than 30 years back.")
     try:
         with transaction.atomic():
             model = MonitoredModel.objects.get(pk=model_id)
             registered = ModelVersion.objects.create(
-                model=model, version=version, environment=dict(environment), training_data=dict(training_data or {})
+                model=model,
+                version=version,
+                environment=dict(environment),
+                training_data=dict(training_data or {}),
+                released_at=released_at,
             )
             append(
                 actor=actor,

@@ -55,9 +55,7 @@ def register_model(call: Call[ModelBody]) -> Answer:
             words=Words(_two(body.words.decision), _two(body.words.outcome)),
             family=body.family,
         )
-        preset_publish(
-            model_id=spec.id, assessment_reference=body.assessment_reference, actor=call.bearer.actor
-        )
+        preset_publish(model_id=spec.id, assessment_reference=body.assessment_reference, actor=call.bearer.actor)
     return Answer(201, model_answer(spec))
 
 
@@ -71,6 +69,7 @@ def register_version(call: Call[VersionBody]) -> Answer:
         version=body.version,
         environment=msgspec.to_builtins(body.environment),
         training_data=body.training_data,
+        released_at=body.released_at,
     )
     return Answer(201, VersionAnswer(call.spec.slug, body.version, body.environment, body.training_data))
 

@@ -44,6 +44,7 @@ class Migration(migrations.Migration):
                 ('version', models.CharField(max_length=100)),
                 ('environment', models.JSONField(default=dict)),
                 ('training_data', models.JSONField(default=dict)),
+                ('released_at', models.DateTimeField(blank=True, help_text='When it began to decide, where that is known.', null=True)),
                 ('registered_at', models.DateTimeField(default=apps.common.clock.now, editable=False)),
                 ('model', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='registry.monitoredmodel')),
             ],
