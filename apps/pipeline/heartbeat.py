@@ -13,6 +13,13 @@ from apps.pipeline.models import Heartbeat, Side
 KEPT = timedelta(days=45)
 MEASURED = timedelta(days=30)
 MINUTE = timedelta(minutes=1)
+SILENCE = timedelta(minutes=3)
+
+_ALIVE = """
+WITH beats AS (SELECT side, minute FROM pipeline_heartbeat WHERE minute BETWEEN %(start)s AND %(end)s),
+both_sides AS (SELECT minute FROM beats WHERE minute < %(end)s GROUP BY minute HAVING count(*) = %(sides)s)
+SELECT (SELECT min(minute) FROM beats), (SELECT count(*) FROM both_sides)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +52,7 @@ def availability() -> Availability:
     end = clock.now().replace(second=0, microsecond=0)
     with connection.cursor() as cursor:
         cursor.execute(
-            "WITH beats AS (SELECT side, minute FROM pipeline_heartbeat WHERE minute >= %(start)s AND minute <= %(end)s)"
-            " SELECT (SELECT min(minute) FROM beats),"
-            " (SELECT count(*) FROM (SELECT minute FROM beats WHERE minute < %(end)s"
-            "  GROUP BY minute HAVING count(*) = %(sides)s) AS both)",
+            _ALIVE,
             {"start": end - MEASURED, "end": end, "sides": len(Side)},
         )
         since, alive = cursor.fetchone()

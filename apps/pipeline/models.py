@@ -41,3 +41,31 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.side} {self.minute:%Y-%m-%d %H:%M}"
+
+
+class Alarm(models.Model):
+    """Something is wrong with the measuring itself: from when it was noticed to when it was over."""
+
+    class Kind(models.TextChoices):
+        STALE = "stale", "Daily window too old"
+        COVERAGE = "coverage", "Attributes missing"
+
+    model = models.ForeignKey("registry.MonitoredModel", on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    attribute = models.CharField(max_length=40, blank=True)
+    message = models.TextField()
+    raised_at = models.DateTimeField(default=clock.now)
+    cleared_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "pipeline_alarm"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["model", "kind", "attribute"],
+                condition=models.Q(cleared_at=None),
+                name="pipeline_one_open_alarm",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.message

@@ -1,0 +1,76 @@
+"""Carrying what runs found over to the governance wing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from apps.monitoring import selectors as monitoring
+from apps.pipeline.models import UnansweredEvaluation
+from apps.registry import selectors as registry
+from apps.responses import services as responses
+
+BUDGET = 20.0
+
+
+def answer_next() -> bool:
+    """Have the oldest evaluation that waits answered; False if none waits. One transaction, one at a time.
+
+    Windows without a single event ask nothing of anybody and are passed over.
+    """
+    with transaction.atomic():
+        waiting = UnansweredEvaluation.objects.select_for_update().order_by("as_of", "id").first()
+        if waiting is None:
+            return False
+        documents = [found for found in monitoring.run_documents(waiting.run_ids).values() if found["n"]]
+        if documents:
+            responses.respond(
+                model=registry.model_spec_by_id(waiting.model_id),
+                run_group=[each for found in documents for each in observations(waiting.model_id, found)],
+                runs=[
+                    responses.AnsweredRun(found["id"], found["window"], datetime.fromisoformat(found["as_of"]))
+                    for found in documents
+                ],
+            )
+        waiting.delete()
+    return True
+
+
+def answer_waiting(*, seconds: float = BUDGET) -> int:
+    """Answer what waits, oldest first, for about `seconds`; answers how many evaluations that were."""
+    deadline, answered = time.monotonic() + seconds, 0
+    while time.monotonic() < deadline and answer_next():
+        answered += 1
+    return answered
+
+
+def observations(model_id: int, document: Mapping[str, Any]) -> Iterator[responses.Observation]:
+    """The judged results of a run's document in the governance wing's words."""
+    as_of = datetime.fromisoformat(document["as_of"])
+    detected_at = datetime.fromisoformat(document["computed_at"])
+    for result in document["results"]:
+        if result["judged"]:
+            low, high = result["interval"] or (None, None)
+            yield responses.Observation(
+                model_id=model_id,
+                run_id=document["id"],
+                window=document["window"],
+                as_of=as_of,
+                metric=result["metric"],
+                attribute=result["attribute"],
+                group=result["group"],
+                reference=result["reference"],
+                verdict=result["verdict"],
+                severity=result["severity"],
+                value=result["value"],
+                low=low,
+                high=high,
+                bound_low=result["bound"]["lower"],
+                bound_high=result["bound"]["upper"],
+                decided_by_window=result["decided_by_window"],
+                detected_at=detected_at,
+            )

@@ -1,0 +1,182 @@
+"""What the Health page shows: the four service objectives, the queues and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from apps.common import clock
+from apps.inference import selectors as inference
+from apps.monitoring import selectors as monitoring
+from apps.pipeline import heartbeat
+from apps.pipeline.models import Alarm, UnansweredEvaluation
+from apps.registry.spec import ModelSpec
+from apps.responses import selectors as responses
+from apps.vault import selectors as vault
+from biasgov.fairness.data_quality import COVERAGE_OBJECTIVE
+
+DELIVERY_OBJECTIVE = timedelta(minutes=15)
+AVAILABILITY_OBJECTIVE = 0.995
+MEASURED = timedelta(days=30)
+
+MET, MISSED, UNKNOWN = "met", "missed", "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveRow:
+    """One line of detail: what it speaks of, its value, and its own state."""
+
+    subject: str
+    value: float | None
+    state: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A service objective. `value` and `objective` are seconds or shares, as `unit` says; the worst row decides.
+
+    state: met, missed, or unknown where nothing could be measured, which is never shown as met.
+    """
+
+    key: str
+    name: str
+    unit: str
+    objective: float
+    value: float | None
+    state: str
+    rows: tuple[ObjectiveRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """What waits: hours to count, evaluations to answer, uploads to open; and since when the oldest of each does."""
+
+    dirty_hours: int
+    oldest_dirty: datetime | None
+    unanswered: int
+    oldest_unanswered: datetime | None
+    uploads: int
+    erasures: int
+    oldest_upload: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRow:
+    """An open alarm."""
+
+    model_id: int
+    kind: str
+    attribute: str
+    message: str
+    raised_at: datetime
+
+
+def objectives(specs: Sequence[ModelSpec]) -> tuple[Objective, ...]:
+    """Freshness, alert delivery, availability and coverage, in this order; a fixed number of queries."""
+    return (_freshness(specs), _delivery(), _availability(), _coverage(specs))
+
+
+def queues(specs: Sequence[ModelSpec]) -> Queues:
+    """The pipeline's queues, for these models."""
+    identities = [spec.id for spec in specs]
+    waiting = inference.dirty_hours_waiting(model_ids=identities).values()
+    unanswered = list(
+        UnansweredEvaluation.objects.filter(model_id__in=identities)
+        .order_by("created_at")
+        .values_list("created_at", flat=True)
+    )
+    sealed = vault.queue()
+    return Queues(
+        dirty_hours=sum(each.hours for each in waiting),
+        oldest_dirty=min((each.oldest_marked_at for each in waiting), default=None),
+        unanswered=len(unanswered),
+        oldest_unanswered=unanswered[0] if unanswered else None,
+        uploads=sealed.uploads,
+        erasures=sealed.erasures,
+        oldest_upload=sealed.waiting_since,
+    )
+
+
+def alarms(specs: Sequence[ModelSpec]) -> list[AlarmRow]:
+    """The open alarms of these models, oldest first."""
+    found = Alarm.objects.filter(model_id__in=[spec.id for spec in specs], cleared_at=None).order_by("raised_at", "id")
+    return [AlarmRow(each.model_id, each.kind, each.attribute, each.message, each.raised_at) for each in found]
+
+
+def _freshness(specs: Sequence[ModelSpec]) -> Objective:
+    limit = monitoring.FRESHNESS_OBJECTIVE.total_seconds()
+    found = monitoring.freshness([spec.id for spec in specs])
+    rows = tuple(
+        ObjectiveRow(
+            spec.slug,
+            each.age.total_seconds() if each.age is not None else None,
+            each.state,
+            f"{each.waiting_hours} hours wait to be counted" if each.waiting_hours else "",
+        )
+        for spec in specs
+        for each in [found[spec.id]]
+    )
+    oldest = max((row.value for row in rows if row.value is not None), default=None)
+    return Objective("freshness", "Daily window not older than 2 hours", "seconds", limit, oldest, _worst(rows), rows)
+
+
+def _delivery() -> Objective:
+    limit, now = DELIVERY_OBJECTIVE.total_seconds(), clock.now()
+    slowest: dict[str, float] = {}
+    for each in responses.delivery_times(now - MEASURED):
+        # A message not delivered yet has already taken until now.
+        seconds = each.seconds if each.seconds is not None else (now - each.detected_at).total_seconds()
+        slowest[each.channel] = max(slowest.get(each.channel, 0.0), seconds)
+    rows = tuple(
+        ObjectiveRow(channel, seconds, MET if seconds < limit else MISSED)
+        for channel, seconds in sorted(slowest.items())
+    )
+    value = max(slowest.values(), default=None)
+    return Objective("delivery", "Alerts delivered within 15 minutes", "seconds", limit, value, _worst(rows), rows)
+
+
+def _availability() -> Objective:
+    found = heartbeat.availability()
+    share = found.share
+    state = UNKNOWN if share is None else MET if share >= AVAILABILITY_OBJECTIVE else MISSED
+    now = clock.now()
+    rows = tuple(
+        ObjectiveRow(
+            side.value,
+            (now - last).total_seconds() if last else None,
+            UNKNOWN if last is None else MET if now - last < heartbeat.SILENCE else MISSED,
+            "seconds since its last round",
+        )
+        for side in heartbeat.Side
+        for last in [found.last.get(side.value)]
+    )
+    note = f"{found.alive:,} of {found.minutes:,} minutes since {found.since:%Y-%m-%d %H:%M}" if found.since else ""
+    rows = (ObjectiveRow("both sides", share, state, note), *rows)
+    return Objective(
+        "availability", "Pipeline up 99.5 % of 30 days", "share", AVAILABILITY_OBJECTIVE, share, state, rows
+    )
+
+
+def _coverage(specs: Sequence[ModelSpec]) -> Objective:
+    latest = monitoring.latest_runs_of([spec.id for spec in specs])
+    rows = tuple(
+        ObjectiveRow(
+            f"{spec.slug}: {attribute}",
+            share,
+            UNKNOWN if share is None else MET if share > COVERAGE_OBJECTIVE else MISSED,
+        )
+        for spec in specs
+        for run in [latest.get(spec.id, {}).get("7d")]
+        for attribute, share in (run.coverage if run else dict.fromkeys(spec.attribute_names)).items()
+    )
+    lowest = min((row.value for row in rows if row.value is not None), default=None)
+    return Objective(
+        "coverage", "Attributes known for 90 % of a week", "share", COVERAGE_OBJECTIVE, lowest, _worst(rows), rows
+    )
+
+
+def _worst(rows: Sequence[ObjectiveRow]) -> str:
+    states = {row.state for row in rows}
+    return MISSED if MISSED in states else UNKNOWN if UNKNOWN in states or not states else MET

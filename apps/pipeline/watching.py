@@ -1,0 +1,108 @@
+"""Watching the measuring itself: a stall or a gap in the attributes is said aloud, because silence is never green."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from apps.audit import services as audit
+from apps.common import clock
+from apps.monitoring import selectors as monitoring
+from apps.monitoring import services as verbs
+from apps.pipeline import heartbeat
+from apps.pipeline.models import Alarm, Side
+from apps.registry import selectors as registry
+from apps.registry.spec import ModelSpec
+from apps.responses import announcements
+from biasgov.fairness.data_quality import COVERAGE_ALERT
+
+FEWEST_EVENTS = 30
+RECENT = timedelta(hours=3)
+
+Problems = Mapping[tuple[str, str], str]
+
+
+def watch() -> int:
+    """Raise an alarm for what is wrong and was not, clear what is right again; answers how many are open.
+
+    A stale model's live windows are marked due, so that the work starts again by itself.
+    """
+    heartbeat.beat(Side.GOVERNANCE)
+    heartbeat.prune()
+    audit.integrate()
+    specs = registry.all_specs()
+    identities = [spec.id for spec in specs]
+    freshness = monitoring.freshness(identities)
+    waiting = verbs.evaluations_waiting()
+    latest = monitoring.latest_runs_of(identities)
+    raised = 0
+    for spec in specs:
+        problems = {
+            **_stale(freshness[spec.id], waiting.get(spec.id)),
+            **_uncovered(latest.get(spec.id, {}).get("7d")),
+        }
+        if (Alarm.Kind.STALE.value, "") in problems:
+            verbs.evaluations_mark_live(model_ids=[spec.id])
+        _reconcile(spec, problems)
+        raised += len(problems)
+    return raised
+
+
+def _stale(found: monitoring.Freshness, due_since: datetime | None) -> Problems:
+    since = found.evaluated_at or due_since
+    overdue = found.state == "unknown" and due_since and clock.now() - due_since > monitoring.FRESHNESS_OBJECTIVE
+    if found.state != "missed" and not overdue:
+        return {}
+    waiting = f" {found.waiting_hours} hours of events wait to be counted." if found.waiting_hours else ""
+    when = f"at {since:%Y-%m-%d %H:%M} UTC" if found.evaluated_at else "never"
+    message = f"The daily window was last evaluated {when}, which is more than 2 hours ago.{waiting}"
+    return {(Alarm.Kind.STALE.value, ""): message}
+
+
+def _uncovered(run: monitoring.RunRow | None) -> Problems:
+    if run is None or run.n < FEWEST_EVENTS or clock.now() - run.as_of > RECENT:
+        return {}
+    return {
+        (Alarm.Kind.COVERAGE.value, attribute): (
+            f"{attribute} is known for {share:.0%} of the {run.n:,} events of the last 7 days, less than "
+            f"{COVERAGE_ALERT:.0%}: results may speak for the known only."
+        )
+        for attribute, share in run.coverage.items()
+        if share is not None and share < COVERAGE_ALERT
+    }
+
+
+@transaction.atomic
+def _reconcile(spec: ModelSpec, problems: Problems) -> None:
+    now = clock.now()
+    known = {
+        (alarm.kind, alarm.attribute): alarm
+        for alarm in Alarm.objects.select_for_update().filter(model_id=spec.id, cleared_at=None)
+    }
+    for key, alarm in known.items():
+        if key not in problems:
+            Alarm.objects.filter(pk=alarm.pk, cleared_at=None).update(cleared_at=now)
+            audit.append(
+                actor="system:pipeline", action=f"alarm.{alarm.kind}_cleared", subject=f"model:{spec.slug}", detail={}
+            )
+    for (kind, attribute), message in problems.items():
+        if (kind, attribute) in known:
+            continue
+        alarm = Alarm.objects.create(model_id=spec.id, kind=kind, attribute=attribute, message=message, raised_at=now)
+        audit.append(
+            actor="system:pipeline",
+            action=f"alarm.{kind}_raised",
+            subject=f"model:{spec.slug}",
+            detail={"message": message},
+        )
+        announcements.announce(
+            model=spec,
+            key=f"alarm-{alarm.pk}",
+            title=f"{spec.name}: {Alarm.Kind(kind).label.lower()}{f' ({attribute})' if attribute else ''}",
+            body=message,
+            severity="high" if kind == Alarm.Kind.STALE else "medium",
+            path="/health/",
+            detected_at=now,
+        )

@@ -1,0 +1,61 @@
+"""Telling people something that is not a finding: a stalled pipeline, attributes that stopped coming."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import chain
+
+from django.conf import settings
+from django.db import transaction
+
+from apps.accounts.roles import OFFICER
+from apps.accounts.selectors import owners_of, people_with_role
+from apps.common import clock
+from apps.registry.spec import ModelSpec
+from apps.responses.alerts import channel_of
+from apps.responses.models import Notification, OutboxMessage
+
+
+@transaction.atomic
+def announce(
+    *, model: ModelSpec, key: str, title: str, body: str, severity: str, path: str, detected_at: datetime
+) -> None:
+    """Tell the officers and the model's owners, in the inbox and by every channel; once for each `key`.
+
+    `key` has at most 100 characters; `path` is where to read on, below PUBLIC_URL.
+    """
+    now = clock.now()
+    people = {person.pk: person for person in chain(people_with_role(OFFICER), owners_of(model.id))}
+    Notification.objects.bulk_create(
+        [
+            Notification(
+                person=person,
+                model_id=model.id,
+                dedup_key=key,
+                title=title,
+                body=body,
+                severity=severity,
+                path=path,
+                detected_at=detected_at,
+                created_at=now,
+            )
+            for person in people.values()
+        ],
+        ignore_conflicts=True,
+    )
+    OutboxMessage.objects.bulk_create(
+        [
+            OutboxMessage(
+                channel=channel_of(url),
+                dedup_key=key,
+                title=title,
+                body=f"{body}\n\n{settings.PUBLIC_URL}{path}",
+                severity=severity,
+                detected_at=detected_at,
+                created_at=now,
+                next_attempt_at=now,
+            )
+            for url in settings.NOTIFICATION_URLS
+        ],
+        ignore_conflicts=True,
+    )
