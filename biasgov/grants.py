@@ -54,6 +54,7 @@ GRANTS: dict[str, dict[str, str]] = {
         "monitoring_latest_evaluation": READ,
         "monitoring_point": READ,
         "monitoring_run": READ,
+        "pipeline_alarm": "SELECT, INSERT, UPDATE",
         "pipeline_heartbeat": "SELECT, INSERT, DELETE",
         "pipeline_unanswered": "SELECT, UPDATE, DELETE",
         "registry_modelversion": APPEND,
