@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,34 +56,38 @@ class Chart:
 def trend_groups(spec: ModelSpec, reading: Reading, choice: Choice, headline: Result | None) -> list[str | None]:
     """Which lines a trend shows, the emphasised one first; None is the aggregate over groups.
 
-    Only groups of a single attribute have a stored history; an intersection shows its aggregate.
+    Only groups of a single attribute have a stored history; an intersection shows its aggregate. Groups that are too
+    small to be judged would be noise beside the others.
     """
     if "*" in choice.attribute or headline is None or headline["group"] is None:
         return [None]
-    measured = reading.groups(choice.topic.metric, choice.attribute)
+    metric, attribute = choice.topic.metric, choice.attribute
+    small = set(reading.unjudged(metric, attribute))
+    measured = [group for group in reading.groups(metric, attribute) if group not in small]
     others = [
         group
-        for group in in_order(spec, choice.attribute, measured)
+        for group in in_order(spec, attribute, measured)
         if group not in (headline["group"], headline["reference"]) and UNKNOWN not in group.split("*")
     ]
     return [headline["group"], *others[: LINES_AT_MOST - 1]]
 
 
 def trend_chart(
-    spec: ModelSpec, choice: Choice, series: Mapping[str | None, TrendSeries], bounds: Sequence[float], events: Sequence[Event]
+    spec: ModelSpec,
+    choice: Choice,
+    series: Mapping[str | None, TrendSeries],
+    bounds: Sequence[float],
+    events: Sequence[Event],
 ) -> Chart | None:
     """The trend of the topic's metric; None before the first run. The first series is the emphasised one."""
     lines, rows = [], []
     for place, (group, one) in enumerate(series.items()):
         colour = f"--group-{hue_of(spec, choice.attribute, group)}" if group else "--group-1"
         name = group_name(group)
-        lines.append(Line(name, colour, one.as_of, _known(one.value), _known(one.low), _known(one.high), one.verdict, place == 0))
-        rows += [
-            (at, name, value, low, high, verdict or "no bound", run)
-            for at, value, low, high, verdict, run in zip(
-                one.as_of, _known(one.value), _known(one.low), _known(one.high), one.verdict, one.run_id, strict=True
-            )
-        ]
+        value, low, high = _known(one.value), _known(one.low), _known(one.high)
+        lines.append(Line(name, colour, one.as_of, value, low, high, one.verdict, emphasised=place == 0))
+        words = [verdict or "no bound" for verdict in one.verdict]
+        rows += list(zip(one.as_of, [name] * len(value), value, low, high, words, one.run_id, strict=True))
     moments = [at for line in lines for at in line.as_of]
     if not moments:
         return None
@@ -109,24 +113,21 @@ def reliability_chart(spec: ModelSpec, reading: Reading, attribute: str) -> Char
     stored = reading.document.get("reliability", {}).get(attribute, {})
     curves, rows = [], []
     for group in in_order(spec, attribute, list(stored)):
-        shown = [point for point in stored[group] if point.get("rate") is not None and point.get("n")]
+        shown = [point for point in stored[group] if point["n"]]
         if not shown:
             continue
-        curves.append(
-            Curve(
-                name=group_name(group),
-                colour=f"--group-{hue_of(spec, attribute, group)}",
-                score=[point["mean_score"] for point in shown],
-                rate=[point["rate"] for point in shown],
-                low=[point["low"] for point in shown],
-                high=[point["high"] for point in shown],
-                n=[point["n"] for point in shown],
-            )
+        curve = Curve(
+            name=group_name(group),
+            colour=f"--group-{hue_of(spec, attribute, group)}",
+            score=[point["mean_score"] for point in shown],
+            rate=[point["observed_rate"] for point in shown],
+            low=[point["interval"][0] for point in shown],
+            high=[point["interval"][1] for point in shown],
+            n=[point["n"] for point in shown],
         )
-        rows += [
-            (group_name(group), point["bin"], point["n"], point["mean_score"], point["rate"], point["low"], point["high"])
-            for point in shown
-        ]
+        curves.append(curve)
+        names, bins = [curve.name] * len(shown), [point["bin"] for point in shown]
+        rows += list(zip(names, bins, curve.n, curve.score, curve.rate, curve.low, curve.high, strict=True))
     if not curves:
         return None
     outcome = spec.words.outcome[1]
@@ -134,8 +135,8 @@ def reliability_chart(spec: ModelSpec, reading: Reading, attribute: str) -> Char
     return Chart(
         key="reliability",
         title=title,
-        caption=f"A score of 0.7 should mean that 70 of 100 end as “{outcome}”. Curves above the dotted line: the score "
-        "promises too little; below it: too much. Score bins with fewer than ten decisions are left out.",
+        caption=f"A score of 0.7 should mean that 70 of 100 end as “{outcome}”. Above the dotted line the score "
+        "promises too little, below it too much. Score bins with fewer than ten decisions are left out.",
         figure=reliability_figure(curves, outcome=outcome),
         table=table("reliability", title, ("group", "bin", "n", "mean score", "observed rate", "low", "high"), rows),
     )
@@ -149,12 +150,7 @@ def intersection_chart(spec: ModelSpec, reading: Reading, choice: Choice) -> Cha
     metric, digits = choice.topic.metric, metric_digits(choice.topic.metric)
     across = [level for level in levels(spec, names[-1]) if level != UNKNOWN]
     measured = set(reading.groups(choice.topic.rates[0], choice.attribute))
-    down: list[str] = []
-    for group in in_order(spec, choice.attribute, sorted(measured)):
-        head = group.rsplit("*", 1)[0]
-        if UNKNOWN not in group.split("*") and head not in down:
-            down.append(head)
-    down.sort(key=lambda head: [levels(spec, n).index(p) if p in levels(spec, n) else 99 for n, p in zip(names, head.split("*"), strict=False)])
+    down = _heads(spec, names, measured)
     values: list[list[float | None]] = []
     texts: list[list[str]] = []
     rows: list[tuple[str, int | None, float | None, str]] = []
@@ -191,6 +187,15 @@ def bounds_of(result: Result | None) -> list[float]:
     """The ends of a result's bound, those that exist."""
     bound = (result or {}).get("bound") or {}
     return [end for end in (bound.get("lower"), bound.get("upper")) if end is not None]
+
+
+def _heads(spec: ModelSpec, names: Sequence[str], groups: Iterable[str]) -> list[str]:
+    """The groups without their last attribute, each once, in declared order; none with an unknown attribute."""
+    known = [group.split("*") for group in groups if UNKNOWN not in group.split("*")]
+    places = [{level: place for place, level in enumerate(levels(spec, name))} for name in names]
+    heads = {tuple(parts[:-1]) for parts in known}
+    ordered = sorted(heads, key=lambda head: [place.get(part, 99) for place, part in zip(places, head, strict=False)])
+    return ["*".join(head) for head in ordered]
 
 
 def _cell(result: Result | None, rate: Result | None, digits: int) -> tuple[float | None, str]:

@@ -81,10 +81,11 @@ def trend_figure(
             }
         )
     traces += [trace for line in lines if line.emphasised for trace in _verdict_markers(line)]
+    ends = _end_labels(lines, bounds, (low, high), digits)
     return {
         "data": traces,
         "layout": {
-            "xaxis": {"type": "date", "showgrid": False, "automargin": True},
+            "xaxis": {"type": "date", "showgrid": False, "automargin": True, "tickformat": "%-d %b", "nticks": 8},
             "yaxis": {
                 "title": {"text": title},
                 "range": [low, high],
@@ -94,10 +95,10 @@ def trend_figure(
             },
             "hovermode": "x unified",
             "showlegend": False,
-            "margin": {"l": 60, "r": 130, "t": 44, "b": 36},
+            "margin": {"l": 60, "r": _room(ends), "t": 44, "b": 36},
             "height": 340,
             "shapes": [_bound_line(bound) for bound in bounds] + [_mark_line(mark) for mark in marks],
-            "annotations": _end_labels(lines, bounds, (low, high), digits) + _mark_labels(marks),
+            "annotations": ends + _mark_labels(marks),
         },
     }
 
@@ -316,17 +317,17 @@ def _end_labels(
     lines: Sequence[Line], bounds: Sequence[float], limits: tuple[float, float], digits: int
 ) -> list[dict[str, Any]]:
     """Names at the right end, moved apart where they would overlap."""
-    wanted: list[tuple[float, str, str]] = [(bound, f"bound {bound:.{digits}f}", "--bound") for bound in bounds]
+    wanted = [(bound, f"bound {bound:.{digits}f}", "--bound", 400) for bound in bounds]
     for line in lines:
         known = [value for value in _numbers(line.value) if value is not None]
         if known:
             text = f"{line.name} {known[-1]:.{digits}f}"
-            wanted.append((known[-1], f"<b>{text}</b>" if line.emphasised else text, line.colour))
+            wanted.append((known[-1], text, line.colour, 700 if line.emphasised else 400))
     wanted.sort(key=lambda label: label[0])
     step = (limits[1] - limits[0]) * _END_LABEL_SHARE
     placed: list[dict[str, Any]] = []
     height = -math.inf
-    for value, text, colour in wanted:
+    for value, text, colour, weight in wanted:
         height = max(value, height + step)
         placed.append(
             {
@@ -339,7 +340,12 @@ def _end_labels(
                 "yanchor": "middle",
                 "text": text,
                 "showarrow": False,
-                "font": {"size": 12, "color": colour},
+                "font": {"size": 12, "color": colour, "weight": weight},
             }
         )
     return placed
+
+
+def _room(labels: Sequence[dict[str, Any]]) -> int:
+    """Pixels at the right that the longest end label needs."""
+    return min(260, 24 + 8 * max((len(label["text"]) for label in labels), default=0))

@@ -18,12 +18,16 @@ from apps.dashboards.words import (
     group_name,
     interval,
     metric_digits,
-    metric_name,
     number,
     percent,
 )
 from apps.registry.spec import ModelSpec
 
+_COMPARED = {
+    "demographic_parity": "ratio to",
+    "equalised_odds": "widest gap to",
+    "calibration": "difference from",
+}
 SUPPRESSED = "suppressed (fewer than 10)"
 
 
@@ -70,7 +74,7 @@ def group_table(spec: ModelSpec, reading: Reading, attribute: str, topic: Topic)
     rows = tuple(_row(spec, reading, attribute, topic, group, reference, scales) for group in groups)
     return GroupTable(
         rate_titles=tuple(_rate_title(rate, spec) for rate in topic.rates),
-        compared_title=f"{metric_name(topic.metric)}, against {group_name(reference)}",
+        compared_title=f"{_COMPARED[topic.key]} {group_name(reference)}",
         reference=reference,
         rows=rows,
         table=_csv_table(reading, attribute, topic, groups),

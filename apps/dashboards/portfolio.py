@@ -66,7 +66,8 @@ def portfolio_entry(
     worst = row.worst if row else None
     runs = row.runs if row else {}
     coverage = min(
-        (share for run in list(runs.values())[-1:] for share in run.coverage.values() if share is not None), default=None
+        (share for run in list(runs.values())[-1:] for share in run.coverage.values() if share is not None),
+        default=None,
     )
     spark = _spark(row, worst, bounds) if row and worst else None
     return PortfolioEntry(

@@ -12,7 +12,9 @@ from apps.registry.spec import ModelSpec
 
 Result = Mapping[str, Any]
 
-_VERDICT_ORDER = {"breach": 0, "inconclusive": 1, "within": 2, "not_estimable": 3}
+TOO_SMALL = frozenset({"group_too_small", "reference_too_small", "cell_too_small", "below_minimum_share"})
+_VERDICT_ORDER = {"breach": 0, "inconclusive": 1, "within": 2, "not_estimable": 4}
+_SMALL = 3
 _SEVERITY_ORDER = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 
 
@@ -36,18 +38,35 @@ class Reading:
         """Groups that have a result for the metric, in the order of the document."""
         return [g for m, a, g in self.index if m == metric and a == attribute and g is not None]
 
+    def unjudged(self, metric: str, attribute: str) -> list[str]:
+        """Groups that are too small to be judged, suppressed ones included, in the order of the document."""
+        return [
+            group
+            for (m, a, group), each in self.index.items()
+            if m == metric and a == attribute and group is not None and (each.get("suppressed") or too_small(each))
+        ]
+
     def worst(self, metric: str, attribute: str) -> Result | None:
-        """What to speak of first: the severest breach, else what is furthest from parity, else the aggregate."""
+        """What to speak of first: the severest breach, else the furthest from parity, groups too small last."""
         candidates = [
             each
             for (m, a, group), each in self.index.items()
-            if m == metric and a == attribute and group is not None and each["value"] is not None
+            if m == metric
+            and a == attribute
+            and group is not None
+            and each["value"] is not None
+            and UNKNOWN not in group.split("*")
         ]
         if candidates:
             return min(candidates, key=_badness)
         return self.result(metric, attribute) or next(
             (each for (m, a, _), each in self.index.items() if m == metric and a == attribute), None
         )
+
+
+def too_small(result: Result) -> bool:
+    """Whether the group is too small to be judged either way, whatever its value."""
+    return result.get("verdict") == "inconclusive" and result.get("reason") in TOO_SMALL
 
 
 def judged_on(reading: Reading, result: Result) -> int:
@@ -97,9 +116,9 @@ def distance(result: Result) -> float:
 
 
 def _badness(result: Result) -> tuple[int, int, float]:
-    verdict = result.get("verdict") or ""
+    verdict = _SMALL if too_small(result) else _VERDICT_ORDER.get(result.get("verdict") or "", 2)
     return (
-        _VERDICT_ORDER.get(verdict, 2),
+        verdict,
         _SEVERITY_ORDER.get(result.get("severity") or "", 4),
         -distance(result),
     )

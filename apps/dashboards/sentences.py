@@ -112,8 +112,10 @@ def coverage_sentence(attribute: str, share: float | None, result: Result, sharp
     """
     if share is None:
         return "There was no decision in this window."
-    name = attribute_name(attribute)
-    text = f"The {name} is known for {percent(share, 1)} of the decisions."
+    parts = [part.replace("_", " ") for part in attribute.split("*")]
+    name = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    known = "is" if len(parts) == 1 else "are all"
+    text = f"{capitalised(name)} {known} known for {percent(share, 1)} of the decisions."
     low, high = (sharp or {}).get("low"), (sharp or {}).get("high")
     if share >= 1 or low is None or not result.get("group"):
         return text

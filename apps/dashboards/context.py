@@ -1,0 +1,62 @@
+"""The side bar: which pages this person may open, and what waits for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
+
+from apps.accounts.permissions import may_somewhere, roles_of
+from apps.accounts.roles import ROLES
+from apps.responses import selectors as responses
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    title: str
+    url: str
+    current: bool
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Navigation:
+    """`items` are the pages that exist and that the person may open."""
+
+    items: tuple[Item, ...]
+    person: str
+    role: str
+
+
+_PAGES = (
+    ("Inbox", "inbox", "inbox.view", ("inbox",)),
+    ("Models", "models", "model.view", ("models", "model", "run")),
+    ("Health", "health", "health.view", ("health",)),
+)
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """Evaluated only by templates that show the side bar; answers to API calls and fragments cost nothing."""
+    return {"navigation": SimpleLazyObject(lambda: _navigation(request))}
+
+
+def _navigation(request: HttpRequest) -> Navigation:
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return Navigation((), "", "")
+    here = request.resolver_match.url_name if request.resolver_match else ""
+    items = tuple(
+        Item(
+            title,
+            reverse(name),
+            here in pages,
+            responses.waiting_count(user) if name == "inbox" else 0,
+        )
+        for title, name, verb, pages in _PAGES
+        if may_somewhere(user, verb)
+    )
+    titles = [title for role, title in ROLES.items() if role in roles_of(user)]
+    return Navigation(items, user.display_name, ", ".join(titles) or "no role yet")

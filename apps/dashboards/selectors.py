@@ -1,0 +1,123 @@
+"""What the pages read, each in a constant number of queries. Nothing here writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from apps.common import clock
+from apps.dashboards.charts import trend_groups
+from apps.dashboards.history import Event, newest_first, version_events
+from apps.dashboards.panels import Panel, headline_of, panel
+from apps.dashboards.portfolio import PortfolioEntry, portfolio_entry, status_of
+from apps.dashboards.reading import Reading
+from apps.dashboards.topics import Choice
+from apps.dashboards.words import Badge, percent
+from apps.monitoring import selectors as monitoring
+from apps.monitoring.selectors import Freshness, TrendSeries
+from apps.registry import selectors as registry
+from apps.registry.spec import ModelSpec
+from apps.responses import selectors as responses
+from apps.thresholds import selectors as thresholds
+
+EVENTS_AT_MOST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPage:
+    """A model's panel (None before its first run), and what changed, newest first."""
+
+    panel: Panel | None
+    events: tuple[Event, ...]
+    confidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelHead:
+    """What stands above the panel: status over all windows, freshness, newest version, open findings."""
+
+    status: Badge
+    fresh: Freshness
+    version: str
+    findings: tuple[Any, ...]
+
+
+def specs_visible_to(user: Any) -> tuple[ModelSpec, ...]:
+    """The models whose fairness the person may see, by name."""
+    return registry.specs_of(registry.models_visible_to(user))
+
+
+def portfolio(specs: Sequence[ModelSpec]) -> list[PortfolioEntry]:
+    """One entry a model, in order of need: breach, too few, stale, within; then by name."""
+    ids = [spec.id for spec in specs]
+    rows = monitoring.portfolio_points(ids)
+    fresh = monitoring.freshness(ids)
+    policies = thresholds.policies_in_force(ids, clock.now())
+    findings = responses.open_counts(ids)
+    entries = [
+        portfolio_entry(
+            spec,
+            rows.get(spec.id),
+            fresh[spec.id],
+            policies[spec.id].policy.bounds if spec.id in policies else {},
+            findings.get(spec.id, 0),
+        )
+        for spec in specs
+    ]
+    order = {"breach": 0, "inconclusive": 1, "stale": 2, "not_estimable": 3, "plain": 4, "within": 5}
+    severity = {"breach, critical": 0, "breach, high": 1, "breach, medium": 2, "breach, low": 3}
+    return sorted(
+        entries, key=lambda each: (order[each.status.kind], severity.get(each.status.text, 4), each.name.lower())
+    )
+
+
+def model_page(spec: ModelSpec, choice: Choice) -> ModelPage:
+    """A model under one choice; a window without a run falls back to none."""
+    events = history(spec)
+    runs = monitoring.latest_runs(spec.id)
+    if choice.window not in runs:
+        return ModelPage(None, events, "")
+    documents = monitoring.run_documents([run.id for run in runs.values()])
+    readings = {window: Reading.of(documents[run.id]) for window, run in runs.items()}
+    series = _series(spec, choice, readings[choice.window])
+    body = readings[choice.window].document["policy"]["body"]
+    return ModelPage(panel(spec, choice, runs, readings, series, events), events, percent(body["confidence"]))
+
+
+def model_head(spec: ModelSpec) -> ModelHead:
+    """The header of a model's page."""
+    fresh = monitoring.freshness([spec.id])[spec.id]
+    row = monitoring.portfolio_points([spec.id]).get(spec.id)
+    versions = registry.version_details(spec.id)
+    return ModelHead(
+        status=status_of(row, fresh),
+        fresh=fresh,
+        version=versions[0]["version"] if versions else "",
+        findings=tuple(responses.open_findings([spec.id])),
+    )
+
+
+def history(spec: ModelSpec) -> tuple[Event, ...]:
+    """Versions, policies and findings, newest first."""
+    events = version_events(registry.version_details(spec.id))
+    events += [
+        Event(
+            policy.effective_from,
+            "policy",
+            f"Threshold policy version {policy.version} in force (assessment {policy.assessment_reference}).",
+            f"policy {policy.version}" if policy.version > 1 else "",
+        )
+        for policy in thresholds.policy_versions(spec.id)
+    ]
+    events += [
+        Event(finding.opened_as_of, "finding", f"Finding opened: {finding.sentence}", "")
+        for finding in responses.findings(spec.id, limit=EVENTS_AT_MOST)
+    ]
+    return tuple(newest_first(events)[:EVENTS_AT_MOST])
+
+
+def _series(spec: ModelSpec, choice: Choice, reading: Reading) -> Mapping[str | None, TrendSeries]:
+    groups = trend_groups(spec, reading, choice, headline_of(reading, choice))
+    metric = choice.topic.metric
+    return {group: monitoring.trend(spec.id, choice.window, choice.attribute, metric, group, None) for group in groups}

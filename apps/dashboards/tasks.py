@@ -1,0 +1,169 @@
+"""What waits for a person, how their models' findings read, and the ladder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from apps.accounts.permissions import may, may_somewhere
+from apps.common import clock
+from apps.dashboards.portfolio import PortfolioEntry, filtered
+from apps.dashboards.topics import topic_of
+from apps.dashboards.words import Badge, badge
+from apps.registry.spec import ModelSpec
+from apps.responses import selectors as responses
+
+if TYPE_CHECKING:
+    from apps.responses.models import Finding
+
+TASKS_AT_MOST = 8
+FINDINGS_AT_MOST = 5
+RUNGS = ("Alert", "Monitor closer", "Restrict", "Escalate")
+_SEVERITY_ORDER = {"critical": 0, "high": 1, "medium": 2, "low": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One thing that a person is asked to do."""
+
+    kind: str
+    text: str
+    model: str
+    status: Badge
+    since: datetime
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    tasks: tuple[Task, ...]
+    total: int
+
+    @property
+    def more(self) -> bool:
+        return self.total > len(self.tasks)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    key: str
+    title: str
+    count: int
+    url: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """The table of models under a filter."""
+
+    entries: tuple[PortfolioEntry, ...]
+    total: int
+    filters: tuple[Filter, ...]
+    owner_view: bool
+
+    @classmethod
+    def of(cls, entries: Sequence[PortfolioEntry], chosen: str, page: str, user: Any) -> Self:
+        """`page` is the name of the page that the table stands on."""
+        titles = {"all": "All", "breach": "Breach", "unjudged": "Cannot judge"}
+        filters = tuple(
+            Filter(key, title, len(filtered(entries, key)), f"{reverse(page)}?show={key}", key == chosen)
+            for key, title in titles.items()
+        )
+        return cls(tuple(filtered(entries, chosen)), len(entries), filters, not may(user, "model.view"))
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A tier of the response ladder."""
+
+    title: str
+    entered: bool
+    since: datetime | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class FindingLine:
+    """An open finding as the model page shows it."""
+
+    id: int
+    text: str
+    status: Badge
+    since: datetime
+    url: str
+    acknowledged_by: str
+    acknowledged_at: datetime | None
+    may_acknowledge: bool
+
+
+def greeting(user: Any) -> str:
+    """By the server's UTC clock the hour would be wrong for many readers, so it names no time of day."""
+    return f"Hello, {user.first_name or user.display_name}"
+
+
+def waiting(user: Any) -> Waiting:
+    """What waits for the person, severest first."""
+    found = responses.waiting_for(user)
+    return Waiting(
+        tuple(
+            Task(
+                kind="Acknowledge",
+                text=item.sentence,
+                model=item.title.rpartition(" of ")[2],
+                status=badge("breach", item.severity),
+                since=item.since,
+                url=item.path,
+            )
+            for item in found[:TASKS_AT_MOST]
+        ),
+        len(found),
+    )
+
+
+def ladder(findings: Sequence[Finding]) -> tuple[Rung, ...]:
+    """The four tiers. Alert is entered by any open finding; the further tiers are entered by nothing yet."""
+    since = min((finding.opened_as_of for finding in findings), default=None)
+    count = f"{len(findings)} open finding{'s' if len(findings) != 1 else ''}"
+    first = Rung(RUNGS[0], bool(findings), since, count if findings else "not entered")
+    return (first, *(Rung(title, False, None, "not entered") for title in RUNGS[1:]))
+
+
+def finding_rows(user: Any, spec: ModelSpec, findings: Sequence[Finding]) -> Mapping[str, Any]:
+    """The open findings of a model for its page: the severest few, and how many there are."""
+    ordered = sorted(findings, key=_urgency)
+    allowed = may_somewhere(user, "finding.acknowledge") and may(user, "finding.acknowledge", spec)
+    return {
+        "findings": [
+            FindingLine(
+                id=finding.id,
+                text=finding.sentence,
+                status=badge("breach", finding.severity),
+                since=finding.opened_as_of,
+                url=finding_url(spec.slug, finding),
+                acknowledged_by=finding.acknowledged_by.display_name if finding.acknowledged_by else "",
+                acknowledged_at=finding.acknowledged_at,
+                may_acknowledge=allowed and finding.acknowledged_at is None,
+            )
+            for finding in ordered[:FINDINGS_AT_MOST]
+        ],
+        "findings_total": len(ordered),
+        "more_findings": len(ordered) > FINDINGS_AT_MOST,
+    }
+
+
+def finding_url(slug: str, finding: Finding) -> str:
+    """The model page, turned to what the finding is about."""
+    topic = topic_of(finding.metric)
+    query = {"window": finding.window, "attribute": finding.attribute}
+    return f"{reverse('model', args=[slug])}?{urlencode(query | ({'metric': topic.key} if topic else {}))}"
+
+
+def _urgency(finding: Finding) -> tuple[bool, int, float]:
+    age = (clock.now() - finding.opened_as_of).total_seconds()
+    return finding.acknowledged_at is not None, _SEVERITY_ORDER.get(finding.severity, 4), -age

@@ -1,0 +1,17 @@
+"""The pages."""
+
+from django.urls import path
+
+from apps.dashboards import views
+
+urlpatterns = [
+    path("", views.inbox, name="inbox"),
+    path("models/", views.models, name="models"),
+    path("models/<slug:slug>/", views.model, name="model"),
+    path("models/<slug:slug>/tables/<slug:key>.csv", views.model_table, name="model-table"),
+    path("runs/<int:run_id>/", views.run, name="run"),
+    path("runs/<int:run_id>/evidence.json", views.run_evidence, name="run-evidence"),
+    path("runs/<int:run_id>/outputs.csv", views.run_table, name="run-table"),
+    path("findings/<int:finding_id>/acknowledge/", views.finding_acknowledge, name="finding-acknowledge"),
+    path("health/", views.health, name="health"),
+]

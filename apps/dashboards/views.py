@@ -1,0 +1,210 @@
+"""The pages: fetch, permit, render."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ObjectDoesNotExist
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from apps.accounts.permissions import demand, may_somewhere, requires
+from apps.common.errors import Refused
+from apps.dashboards import selectors
+from apps.dashboards.groups import GroupTable
+from apps.dashboards.health import health_page
+from apps.dashboards.outputs import judged_rows, outputs_table, run_summary
+from apps.dashboards.panels import switches
+from apps.dashboards.portfolio import FILTERS
+from apps.dashboards.tables import Table
+from apps.dashboards.tasks import Portfolio, finding_rows, greeting, ladder, waiting
+from apps.dashboards.topics import Choice, choose
+from apps.monitoring import selectors as monitoring
+from apps.monitoring.selectors import RunRow
+from apps.registry import selectors as registry
+from apps.registry.spec import ModelSpec
+from apps.responses import selectors as responses_read
+from apps.responses import services as responses
+
+
+@require_GET
+@requires("inbox.view")
+def inbox(request: HttpRequest) -> HttpResponse:
+    """What waits for this person, and the models that they may see."""
+    sees_models = may_somewhere(request.user, "model.view")
+    context: dict[str, Any] = {"portfolio": _portfolio(request, "inbox") if sees_models else None}
+    if _fragment(request, "portfolio") and sees_models:
+        return render(request, "dashboards/_portfolio.html", context)
+    context |= {"greeting": greeting(request.user), "waiting": waiting(request.user)}
+    if may_somewhere(request.user, "health.view"):
+        context["objectives"] = health_page(selectors.specs_visible_to(request.user)).objectives
+    return render(request, "dashboards/inbox.html", context)
+
+
+@require_GET
+@requires("model.view")
+def models(request: HttpRequest) -> HttpResponse:
+    """The models that this person may see."""
+    template = "dashboards/_portfolio.html" if _fragment(request, "portfolio") else "dashboards/models.html"
+    return render(request, template, {"portfolio": _portfolio(request, "models")})
+
+
+@require_GET
+@requires("model.view")
+def model(request: HttpRequest, slug: str) -> HttpResponse:
+    """One model under the chosen window, attribute and metric; HTMX gets the panel alone."""
+    spec = _visible_model(request, slug)
+    choice = _choice(request, spec)
+    page = selectors.model_page(spec, choice)
+    context: dict[str, Any] = {
+        "spec": spec,
+        "choice_query": choice.query(),
+        "switches": switches(spec, choice),
+        "panel": page.panel,
+        "events": page.events,
+        "confidence": page.confidence,
+    }
+    if _fragment(request, "panel"):
+        return render(request, "dashboards/_panel.html", context)
+    return render(request, "dashboards/model.html", context | _model_head(request, spec))
+
+
+@require_GET
+@requires("model.view")
+def model_table(request: HttpRequest, slug: str, key: str) -> HttpResponse:
+    """A table behind a model page's chart, as CSV."""
+    spec = _visible_model(request, slug)
+    choice = _choice(request, spec)
+    panel = selectors.model_page(spec, choice).panel
+    tables = {each.table.key: each.table for each in _tabled(panel)} if panel else {}
+    if key not in tables:
+        raise Http404("This page has no such table.")
+    return _csv(tables[key], f"{spec.slug}-{key}-{choice.window}")
+
+
+@require_GET
+@requires("run.view")
+def run(request: HttpRequest, run_id: int) -> HttpResponse:
+    """One run: where it comes from, what came out, and how it compares with the bounds."""
+    row, spec = _visible_run(request, run_id)
+    document = monitoring.run_documents([run_id])[run_id]
+    context = {
+        "run": row,
+        "spec": spec,
+        "policy": document["policy"],
+        "versions": ", ".join(f"{name} ({n:,} decisions)" for name, n in document["versions"].items()),
+        "summary": run_summary(document["results"]),
+        "judged": judged_rows(document["results"]),
+        "outputs": outputs_table(document["results"]),
+        "revisions": monitoring.revisions(run_id),
+    }
+    return render(request, "dashboards/run.html", context)
+
+
+@require_GET
+@requires("run.view")
+def run_evidence(request: HttpRequest, run_id: int) -> HttpResponse:
+    """The run as JSON: the document with small groups suppressed, and the digests that it is checked against."""
+    row, spec = _visible_run(request, run_id)
+    evidence = monitoring.run_documents([run_id])[run_id] | {
+        "model": spec.slug,
+        "document_digest": row.document_digest,
+        "cubes_digest": row.cubes_digest,
+    }
+    body = json.dumps(evidence, indent=1, ensure_ascii=False, sort_keys=True)
+    headers = {"Content-Disposition": f'attachment; filename="{spec.slug}-run-{run_id}.json"'}
+    return HttpResponse(body, content_type="application/json", headers=headers)
+
+
+@require_GET
+@requires("run.view")
+def run_table(request: HttpRequest, run_id: int) -> HttpResponse:
+    """All outputs of a run as CSV."""
+    _, spec = _visible_run(request, run_id)
+    document = monitoring.run_documents([run_id])[run_id]
+    return _csv(outputs_table(document["results"]), f"{spec.slug}-run-{run_id}")
+
+
+@require_POST
+@requires("finding.acknowledge")
+def finding_acknowledge(request: HttpRequest, finding_id: int) -> HttpResponse:
+    """Take note of a finding in one's own name."""
+    try:
+        finding = responses_read.finding(finding_id)
+    except ObjectDoesNotExist:
+        raise Http404("There is no such finding.") from None
+    demand(request.user, "finding.acknowledge", finding.model_id)
+    try:
+        responses.finding_acknowledge(finding_id=finding_id, person=request.user)
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, "The finding is acknowledged in your name.")
+    return redirect("model", slug=finding.model.slug)
+
+
+@require_GET
+@requires("health.view")
+def health(request: HttpRequest) -> HttpResponse:
+    """The four objectives, and every model's freshness and coverage."""
+    page = health_page(selectors.specs_visible_to(request.user))
+    return render(request, "dashboards/health.html", {"page": page, "objectives": page.objectives})
+
+
+def _fragment(request: HttpRequest, target: str) -> bool:
+    """Whether HTMX asked for the element `target` alone; a restored history entry needs the whole page."""
+    htmx = request.htmx  # type: ignore[attr-defined]
+    return bool(htmx) and htmx.target == target and not htmx.history_restore_request
+
+
+def _visible_model(request: HttpRequest, slug: str) -> ModelSpec:
+    try:
+        spec = registry.model_spec(slug)
+    except ObjectDoesNotExist:
+        raise Http404("There is no such model.") from None
+    demand(request.user, "model.view", spec)
+    return spec
+
+
+def _visible_run(request: HttpRequest, run_id: int) -> tuple[RunRow, ModelSpec]:
+    row = monitoring.run(run_id)
+    if row is None:
+        raise Http404("There is no such run.")
+    demand(request.user, "run.view", row.model_id)
+    return row, registry.model_spec_by_id(row.model_id)
+
+
+def _choice(request: HttpRequest, spec: ModelSpec) -> Choice:
+    try:
+        return choose(spec, request.GET)
+    except ValueError as error:
+        raise Http404(str(error)) from None
+
+
+def _portfolio(request: HttpRequest, page: str) -> Portfolio:
+    asked = request.GET.get("show", "all")
+    entries = selectors.portfolio(selectors.specs_visible_to(request.user))
+    return Portfolio.of(entries, asked if asked in FILTERS else "all", page, request.user)
+
+
+def _model_head(request: HttpRequest, spec: ModelSpec) -> dict[str, Any]:
+    head = selectors.model_head(spec)
+    return {
+        "status": head.status,
+        "fresh": head.fresh,
+        "version": head.version,
+        "ladder": ladder(head.findings),
+        **finding_rows(request.user, spec, head.findings),
+    }
+
+
+def _tabled(panel: Any) -> list[GroupTable | Any]:
+    return [panel.groups, *panel.charts]
+
+
+def _csv(content: Table, name: str) -> HttpResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return HttpResponse(content.csv(), content_type="text/csv; charset=utf-8", headers=headers)
