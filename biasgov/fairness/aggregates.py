@@ -23,7 +23,7 @@ Int64 = npt.NDArray[np.int64]
 _NORMAL_FROM = 100.0
 
 DRAWS = 400
-"""Resamples per metric. The Monte Carlo standard error of c is 2 to 3 % of it (see docs/methods.md)."""
+"""Resamples per metric. The Monte Carlo standard error of c is 2 to 4 % of it (see docs/methods.md)."""
 
 
 def studentised_ranges(x: Int64, n: Int64, rng: np.random.Generator, draws: int) -> Float64:

@@ -15,7 +15,7 @@ Array = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64] | Array
 Interval = tuple[Array, Array]
 
-_STEPS = 56
+_STEPS = 46  # 41 units of logarithm halved down to 6e-13
 _FARTHEST = 40.0
 
 
