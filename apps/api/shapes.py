@@ -104,9 +104,9 @@ class VersionBody(Struct, frozen=True, forbid_unknown_fields=True):
     version: VersionName
     environment: EnvironmentBody
     training_data: Annotated[dict[str, Any], Meta(description="Any JSON about the training data.")] = {}
-    released_at: Annotated[
-        datetime | None, Meta(tz=True, description="When it began to decide, where that was before now.")
-    ] = None
+    released_at: (
+        Annotated[datetime, Meta(tz=True, description="When it began to decide, where that was before now.")] | None
+    ) = None
 
 
 class VersionAnswer(Struct, frozen=True):
@@ -116,6 +116,7 @@ class VersionAnswer(Struct, frozen=True):
     version: str
     environment: EnvironmentBody
     training_data: dict[str, Any]
+    released_at: datetime | None
 
 
 class SubjectBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -209,15 +210,29 @@ class MetricsAnswer(Struct, frozen=True):
 
 
 class FindingAnswer(Struct, frozen=True):
-    """A breach that was found and what became of it; further members may be present."""
+    """A disparity out of bounds and what became of it; the figures are those of its last breach."""
 
     id: int
     metric: str
     attribute: str
     group: str | None
-    state: str
-    severity: str | None
-    opened_at: datetime | None
+    reference: str | None
+    state: Literal["open", "closed"]
+    tier: str
+    severity: str
+    sentence: str
+    window: str
+    value: float | None
+    interval: list[float | None]
+    bound: BoundAnswer
+    run_id: int
+    opened_at: datetime
+    opened_as_of: datetime
+    last_as_of: datetime
+    last_verdict: str
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    closed_at: datetime | None
 
 
 class FindingsAnswer(Struct, frozen=True):
