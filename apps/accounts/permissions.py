@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import resolve_url
 from guardian.models import UserObjectPermission
 
-from apps.accounts.roles import EVERYWHERE, MATRIX, OWN
+from apps.accounts.roles import EVERYWHERE, MATRIX, OWN, OWNER
 
 OWN_MODEL = "own_model"
 
@@ -122,10 +122,12 @@ def _reaches(user: Any, verb: str) -> frozenset[str]:
     cells = MATRIX[verb]
     if not (user.is_authenticated and user.is_active):
         return frozenset()
-    held = {cells[role] for role in roles_of(user) if role in cells}
-    if EVERYWHERE not in held and OWN in cells.values() and owned_model_ids(user):
-        held.add(OWN)
-    return frozenset(held)
+    held = {cells[role] for role in roles_of(user) - {OWNER} if role in cells}
+    if EVERYWHERE in held or OWNER not in cells:
+        return frozenset(held)
+    if cells[OWNER] == OWN:
+        return frozenset(held | {OWN}) if owned_model_ids(user) else frozenset(held)
+    return frozenset(held | {EVERYWHERE}) if OWNER in roles_of(user) or owned_model_ids(user) else frozenset(held)
 
 
 def _id(model: HasId | int) -> int:

@@ -1,7 +1,8 @@
 """The whole permission matrix: which role may do what, and how far it reaches.
 
 ``everywhere``: for every model. ``own``: for the models a person owns, by the object permission
-``registry.own_model``; membership of the group alone opens nothing. An empty cell: not at all.
+``registry.own_model``, which also makes a model owner of whoever is not in that group; the group alone opens no
+model. An empty cell: not at all.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _COLUMNS = {"O": OFFICER, "C": COMPLIANCE, "B": BOARD, "M": OWNER, "S": STEWARD,
 # O officer, C compliance, B board, M model owner, S steward, A auditor, P administrator ("people");
 # a small m is the owner's reach: own models only.
 _TABLE = """
-inbox.view              O C B m S A P
+inbox.view              O C B M S A P
 model.view              O C B m . A .
 run.view                O C B m . A .
 run.recompute           O . . . . A .
@@ -69,7 +70,7 @@ delivery.resend         O . . . . . P
 person.manage           . . . . . . P
 token.manage            . . . . . . P
 setting.manage          . . . . . . P
-matrix.view             O C B m S A P
+matrix.view             O C B M S A P
 """
 
 
