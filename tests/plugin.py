@@ -22,3 +22,4 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     os.environ["TEST_DATABASE_URL"] = services.test_database_url
     os.environ["REDIS_URL"] = services.redis_url
     keyring.generate(home)
+    (home / "static").mkdir(exist_ok=True)
