@@ -67,7 +67,7 @@ def sweep(*, seconds: float = BUDGET) -> bool:
     Models with a long backlog are evaluated when it is counted, or after five minutes at the latest.
     """
     heartbeat.beat(Side.COMPUTE)
-    deadline, worker = time.monotonic() + seconds, _worker()
+    deadline, worker = soon(seconds), _worker()
     while time.monotonic() < deadline:
         leased = inference.hours_lease(limit=HOURS_AT_ONCE, seconds=LEASE, worker=worker)
         if not leased:
@@ -82,7 +82,7 @@ def sweep(*, seconds: float = BUDGET) -> bool:
 def evaluate_due(*, seconds: float = BUDGET) -> bool:
     """Make sure that every model is evaluated at least once an hour, and evaluate; True if work is left."""
     monitoring.evaluations_mark_live(model_ids=[spec.id for spec in registry.all_specs()])
-    return evaluate(deadline=time.monotonic() + seconds)
+    return evaluate(deadline=soon(seconds))
 
 
 def evaluate(*, deadline: float) -> bool:
@@ -97,6 +97,11 @@ def evaluate(*, deadline: float) -> bool:
             with _reported(f"evaluating model {due.model_id} as of {due.as_of}"):
                 run_evaluation(due)
     return False
+
+
+def soon(seconds: float = BUDGET) -> float:
+    """The monotonic time in so many seconds, for `evaluate`."""
+    return time.monotonic() + seconds
 
 
 def open_uploads() -> int:
