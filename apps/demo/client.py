@@ -20,6 +20,7 @@ ROWS: Final = 5_000
 ATTEMPTS: Final = 6
 WAIT_AT_MOST: Final = 60.0
 TIMEOUT: Final = 120.0
+SILENCE: Final = "no answer"
 _PASSING = frozenset({429, 500, 502, 503, 504})
 
 
@@ -92,14 +93,14 @@ class ApiClient:
     def call(self, method: str, path: str, body: Row | None = None) -> Row:
         """One call and its decoded answer. Raises ApiError."""
         content = b"" if body is None else msgspec.json.encode(body)
-        said = "no answer"
+        said = SILENCE
         for attempt in range(ATTEMPTS):
             wait = min(0.2 * 2**attempt, WAIT_AT_MOST)
             try:
                 status, text, after = self._exchange(method, path, content)
             except (http.client.HTTPException, OSError) as error:
                 self._connection.close()
-                said = f"{type(error).__name__}: {error}"
+                said = f"{type(error).__name__}: {error}" if said == SILENCE else said
             else:
                 if status < 400:
                     return _decoded(text)

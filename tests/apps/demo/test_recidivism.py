@@ -81,10 +81,11 @@ def test_everybody_screened_after_the_last_followed_day_reoffended(original):
 
 
 def test_the_records_end_two_years_after_the_last_followed_day(original):
-    """`end` counts the days from screening to the end of observation: for most, the day the records were taken."""
+    """`end` counts the days from screening to the end of observation: mostly the day the records were taken."""
     ends = pd.to_datetime(original["compas_screening_date"]) + pd.to_timedelta(original["end"], unit="D")
-    assert ends.max() == pd.Timestamp("2016-04-01")
-    assert LAST_FOLLOWED_DAY + pd.DateOffset(years=2) == ends.max()
+    taken = LAST_FOLLOWED_DAY + pd.DateOffset(years=2)
+    assert ends.mode().tolist() == [taken]
+    assert (ends > taken).sum() == 1
 
 
 def test_the_stream_keeps_the_intervals_and_ends_yesterday():
