@@ -52,8 +52,8 @@ def parse(body: bytes, struct: Any) -> Any:
     declared. No value is repeated in the answer.
     """
     try:
-        parsed = _decoder(struct).decode(body)
-        json.loads(body, object_pairs_hook=_once)
+        json.loads(body, object_pairs_hook=_once, parse_constant=_no_constant)
+        return _decoder(struct).decode(body)
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from None
     except RecursionError:
@@ -66,7 +66,6 @@ def parse(body: bytes, struct: Any) -> Any:
         raise Problem(400, f"The key {key!r} appears twice in one object.", errors=[found]) from None
     except (msgspec.DecodeError, ValueError):
         raise Problem(400, "The body is not JSON.") from None
-    return parsed
 
 
 class _RepeatedKey(Exception):  # noqa: N818
@@ -79,6 +78,10 @@ def _once(pairs: list[tuple[str, Any]]) -> None:
         if key in seen:
             raise _RepeatedKey(key)
         seen.add(key)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _invalid(message: str) -> Problem:

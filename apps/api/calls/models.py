@@ -12,7 +12,6 @@ from django.db import transaction
 from apps.api.endpoint import Answer, Call, Endpoint, Parameter
 from apps.api.problems import Problem
 from apps.api.shapes import (
-    EnvironmentBody,
     ModelAnswer,
     ModelBody,
     ModelsAnswer,
@@ -62,7 +61,7 @@ def register_model(call: Call[ModelBody]) -> Answer:
 def register_version(call: Call[VersionBody]) -> Answer:
     body = call.body
     if "\\u0000" in msgspec.json.encode(body).decode():
-        raise Refused("version", "The character U+0000 is not allowed anywhere in a version.")
+        raise Refused("body", "The character U+0000 is not allowed in a version.")
     version_register(
         actor=call.bearer.actor,
         model_id=call.spec.id,
@@ -71,13 +70,13 @@ def register_version(call: Call[VersionBody]) -> Answer:
         training_data=body.training_data,
         released_at=body.released_at,
     )
-    return Answer(201, VersionAnswer(call.spec.slug, body.version, body.environment, body.training_data))
+    return Answer(201, VersionAnswer(call.spec.slug, *msgspec.structs.astuple(body)))
 
 
 def list_models(call: Call[None]) -> Answer:
     limit = limit_of(call.query, default=PAGE)
-    rows = specs_page(only=call.bearer.model_slug, after=_after(call.query.get("cursor", "")), limit=limit + 1)
-    following = base64.urlsafe_b64encode(str(rows[limit - 1].id).encode()).decode() if len(rows) > limit else None
+    rows = specs_page(only=call.bearer.model_slug, after=id_of(call.query.get("cursor", "")), limit=limit + 1)
+    following = cursor_of(rows[limit - 1].id) if len(rows) > limit else None
     return Answer(200, ModelsAnswer([model_answer(spec) for spec in rows[:limit]], following))
 
 
@@ -114,11 +113,17 @@ def limit_of(query: Any, *, default: int) -> int:
     return int(given)
 
 
-def _after(cursor: str) -> int:
+def cursor_of(identity: int) -> str:
+    """The cursor of the page that follows the row with this id."""
+    return base64.urlsafe_b64encode(str(identity).encode()).decode()
+
+
+def id_of(cursor: str) -> int:
+    """The id in a cursor, 0 without one. Raises Refused."""
     if not cursor:
         return 0
     try:
-        return min(int(base64.urlsafe_b64decode(cursor.encode())), 2**62)
+        return min(max(int(base64.urlsafe_b64decode(cursor.encode())), 0), 2**62)
     except (binascii.Error, ValueError):
         raise Refused("cursor", "This is not a cursor of this list.", code="invalid_cursor") from None
 
@@ -146,6 +151,7 @@ VERSION_EXAMPLE = {
     "version": "2.1.0",
     "environment": {"packages": {"scikit-learn": "1.9.1"}, "python": "3.11.7"},
     "training_data": {"rows": 120000, "until": "2026-06-30"},
+    "released_at": "2026-07-14T00:00:00Z",
 }
 
 ENDPOINTS = (
@@ -180,5 +186,3 @@ ENDPOINTS = (
         example=VERSION_EXAMPLE,
     ),
 )
-
-__all__ = ["ENDPOINTS", "EnvironmentBody", "limit_of", "model_answer"]
