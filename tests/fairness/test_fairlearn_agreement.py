@@ -41,7 +41,7 @@ def measured(rows, **options):
     return {(one.metric, one.attribute, one.group): one for one in found}
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(event_rows(least=12, most=200))
 def test_rates_of_every_group(rows):
     ours = measured(rows)
@@ -81,7 +81,7 @@ def _agree(ours, rows, attribute, used, labels, metrics, denominator):
             assert one.gap in ("no_events", "no_labels", "empty_denominator")
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(event_rows(unknown=False, least=20, most=200))
 def test_aggregates_over_all_groups(rows):
     rows = {**rows, "outcome": np.abs(rows["outcome"])}
@@ -105,7 +105,7 @@ def test_aggregates_over_all_groups(rows):
             assert opportunity == pytest.approx(equal_opportunity_difference(**given_))
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(event_rows(unknown=False, least=12, most=200))
 def test_gaps_to_the_reference_are_differences_and_ratios_of_the_rates(rows):
     ours = measured(rows)

@@ -291,9 +291,9 @@ def test_draws_of_an_attribute_do_not_depend_on_the_declared_pairs():
 
 def test_a_result_is_decided_by_the_first_window_that_is_conclusive():
     counts = {
-        "24h": {"A": (50, 100), "B": (5, 20), "C": (50, 100), "D": (0, 0)},
-        "7d": {"A": (500, 1000), "B": (22, 60), "C": (400, 1000), "D": (5, 20)},
-        "30d": {"A": (2000, 4000), "B": (200, 800), "C": (1900, 4000), "D": (5, 20)},
+        "24h": {"A": (50, 100), "B": (5, 20), "C": (50, 100), "D": (0, 0), "E": (4, 20)},
+        "7d": {"A": (500, 1000), "B": (22, 60), "C": (400, 1000), "D": (5, 20), "E": (40, 400)},
+        "30d": {"A": (2000, 4000), "B": (200, 800), "C": (1900, 4000), "D": (5, 20), "E": (1900, 4000)},
     }
     policy = replace(RATIO, minimum_share=0.0)
     windows = {name: evaluate(selection_cube(c), PLAN_A, policy, seed=1) for name, c in counts.items()}
@@ -309,6 +309,7 @@ def test_a_result_is_decided_by_the_first_window_that_is_conclusive():
         ("breach", "30d", "breach"),
     ]
     assert of("24h", "C") == ("within", "24h", "within")
+    assert [of(window, "E")[1:] for window in counts] == [("7d", "breach"), ("7d", "breach"), ("30d", "within")]
     assert of("24h", "D") == ("not_estimable", None, None)
     assert of("7d", "D") == of("30d", "D") == ("inconclusive", None, None)
     for name in windows:
