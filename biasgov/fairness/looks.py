@@ -2,8 +2,8 @@
 
 Judging a window by the evaluator takes milliseconds, and a year of hourly looks through three windows is 26,280 of
 them. A breach needs, all at the same time: groups and denominators of the minimum size, an estimate that violates the
-bound, an interval that lies wholly beyond it, and an adjusted p-value below alpha. `candidates` checks what follows from
-these conditions with the evaluator's own interval functions on whole arrays of looks, and keeps every look that
+bound, an interval that lies wholly beyond it, and an adjusted p-value below alpha. `candidates` checks what follows
+from these conditions with the evaluator's own interval functions on whole arrays of looks, and keeps every look that
 passes. It cannot miss a breach, because each check is implied by one of the evaluator's:
 
 - sizes, denominators and shares are the same integers and quotients;
@@ -71,14 +71,17 @@ class Counts(NamedTuple):
         return Counts(self.x[:, looks], self.n[:, looks])
 
 
-def window_counts(hourly: Int64, hours: int, start: int = 0) -> Int64:
-    """Sums over the last `hours` hours, for the looks at the end of hour `start` and of every hour after it.
+def window_counts(hourly: Int64, hours: int, start: int = 0, stop: int | None = None) -> Int64:
+    """Sums over the last `hours` hours, for the looks at the end of every hour from `start` to before `stop`.
 
-    hourly: shape (groups, decision, outcome, hours). A window that reaches back before the first hour holds what there is.
+    hourly: shape (groups, decision, outcome, hours). A window that reaches back before the first hour holds what there
+    is.
     """
-    summed = np.zeros((*hourly.shape[:-1], hourly.shape[-1] + 1), np.int64)
-    np.cumsum(hourly, axis=-1, out=summed[..., 1:])
-    ends = np.arange(start, hourly.shape[-1]) + 1
+    first = max(start + 1 - hours, 0)
+    relevant = hourly[..., first:stop]
+    summed = np.zeros((*relevant.shape[:-1], relevant.shape[-1] + 1), np.int64)
+    np.cumsum(relevant, axis=-1, out=summed[..., 1:])
+    ends = np.arange(start - first, relevant.shape[-1]) + 1
     return summed[..., ends] - summed[..., np.maximum(ends - hours, 0)]
 
 
@@ -162,25 +165,24 @@ class _Sieve:
 
     def _enough(self, size: Int64, cell: Int64, share: Float64) -> Bools:
         policy = self.policy
-        return (size >= policy.minimum_group) & (cell >= policy.minimum_cell) & (share >= policy.minimum_share)
+        enough: Bools = (size >= policy.minimum_group) & (cell >= policy.minimum_cell)
+        return enough & (share >= policy.minimum_share)
 
     def alone(self, counts: Counts, bound: Bound) -> Bools:
         low, high = intervals.wilson(counts.x, counts.n, self.z)
         enough = self._enough(self.sizes, counts.n, self.shares)
-        return np.any(enough & _beyond(counts.rate, low, high, bound), axis=0)
+        return _any_group(enough & _beyond(counts.rate, low, high, bound))
 
     def pairs(self, form: str, counts: Counts, bound: Bound) -> Bools:
         value = pair_value(form, counts)
         least = np.minimum(self.sizes[1:], self.sizes[0])
         maybe = self._enough(least, np.minimum(counts.n[1:], counts.n[0]), self.shares[1:])
         maybe &= violates(value, bound, _SLACK)
-        four = [part[maybe] for part in self._four(counts)]
         interval = intervals.koopman if form == "ratio" else intervals.newcombe
-        kept = _beyond(value[maybe], *interval(*four, self.z), bound)
-        p = significance.two_rates(*(part[kept] for part in four))
-        kept[kept] = ~(p >= self.policy.alpha)
-        maybe[maybe] = kept
-        return maybe.any(axis=0)
+        low, high = interval(*self._four(counts, maybe), z=self.z)
+        maybe[maybe] = _beyond(value[maybe], low, high, bound)
+        maybe[maybe] = ~(significance.two_rates(*self._four(counts, maybe)) >= self.policy.alpha)
+        return _any_group(maybe)
 
     def odds_pairs(self, bound: Bound) -> Bools:
         z = intervals.normal_quantile((1 + self.policy.confidence) / 2)
@@ -189,17 +191,15 @@ class _Sieve:
         least = np.minimum(self.sizes[1:], self.sizes[0])
         cell = np.minimum.reduce([np.minimum(counts.n[1:], counts.n[0]) for counts in both])
         maybe = self._enough(least, cell, self.shares[1:]) & violates(value, bound, _SLACK)
-        lows, highs, ps = [], [], []
+        lows, highs = [], []
         for counts in both:
-            four = [part[maybe] for part in self._four(counts)]
-            low, high = intervals.newcombe(*four, z)
+            low, high = intervals.newcombe(*self._four(counts, maybe), z=z)
             lows.append(np.maximum(np.maximum(low, -high), 0.0))
             highs.append(np.maximum(np.abs(low), np.abs(high)))
-            ps.append(significance.two_rates(*four))
-        kept = _beyond(value[maybe], np.maximum(*lows), np.maximum(*highs), bound)
-        kept &= ~(2 * np.minimum(*ps) >= self.policy.alpha)
-        maybe[maybe] = kept
-        return maybe.any(axis=0)
+        maybe[maybe] = _beyond(value[maybe], np.maximum(*lows), np.maximum(*highs), bound)
+        p = 2 * np.minimum(*(significance.two_rates(*self._four(counts, maybe)) for counts in both))
+        maybe[maybe] = ~(p >= self.policy.alpha)
+        return _any_group(maybe)
 
     def spread(self, form: str, counts: Counts, bound: Bound) -> Bools:
         """The aggregate: smallest over largest rate, or largest minus smallest."""
@@ -247,9 +247,10 @@ class _Sieve:
         maybe[maybe] = beyond | ((value[maybe] < bound.lower + _SLACK) if bound.lower is not None else False)
         return maybe
 
-    def _four(self, counts: Counts) -> tuple[Int64, Int64, Int64, Int64]:
-        shape = counts.n[1:].shape
-        return counts.x[1:], counts.n[1:], np.broadcast_to(counts.x[0], shape), np.broadcast_to(counts.n[0], shape)
+    def _four(self, counts: Counts, chosen: Bools) -> tuple[Int64, Int64, Int64, Int64]:
+        shape = chosen.shape
+        reference_x, reference_n = np.broadcast_to(counts.x[0], shape), np.broadcast_to(counts.n[0], shape)
+        return counts.x[1:][chosen], counts.n[1:][chosen], reference_x[chosen], reference_n[chosen]
 
     def _enough_extremes(self, extremes: _Extremes, counts: Counts) -> Bools:
         least = [np.minimum(*extremes.of_both(part)) for part in (self.sizes, counts.n, self.shares)]
@@ -262,6 +263,11 @@ class _Sieve:
         with np.errstate(invalid="ignore"):
             exact = ~(counts.n.min(axis=0) * np.minimum(pooled, 1 - pooled) >= significance.LEAST_EXPECTED + _SLACK)
         return np.where(exact, 0.0, p - _SLACK)
+
+
+def _any_group(found: Bools) -> Bools:
+    anywhere: Bools = np.any(found, axis=0)
+    return anywhere
 
 
 class _Extremes(NamedTuple):
