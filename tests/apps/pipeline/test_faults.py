@@ -1,0 +1,193 @@
+"""A worker that dies or dawdles: every event is counted exactly once, and nothing newer is undone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from kombu.exceptions import OperationalError
+
+from apps.common import clock
+from apps.inference import services as inference
+from apps.monitoring import selectors
+from apps.monitoring import services as monitoring
+from apps.pipeline import services as pipeline
+from apps.pipeline import tasks
+from apps.pipeline.models import UnansweredEvaluation
+from apps.registry.spec import ModelSpec
+from apps.thresholds import selectors as thresholds
+from tests.apps.pipeline import world
+from tests.apps.pipeline.world import NOW
+from tests.sides import side
+
+pytestmark = pytest.mark.django_db
+
+
+class Killed(BaseException):
+    """What SIGKILL looks like to a transaction."""
+
+
+@pytest.fixture
+def spec(db: None) -> Iterator[ModelSpec]:
+    with clock.frozen(NOW):
+        yield world.company()
+
+
+def counted_events() -> int:
+    return int(world.rows("SELECT coalesce(sum(n), 0) FROM cube.hour_cube")[0][0])
+
+
+def lease(seconds: float) -> list[inference.LeasedHour]:
+    return inference.hours_lease(limit=168, seconds=seconds, worker="doomed")
+
+
+def test_a_worker_killed_while_counting_leaves_its_hours_to_the_next(
+    spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.send_events(spec, world.people(200))
+
+    def killed(**_: Any) -> Iterator[Any]:
+        raise Killed
+        yield
+
+    with side("compute"):
+        leased = lease(0.0)
+        with monkeypatch.context() as patch:
+            patch.setattr(pipeline.monitoring, "hours_count", killed)
+            with pytest.raises(Killed):
+                pipeline.run_hour(leased)
+    world.compute()
+    assert counted_events() == 200
+    assert selectors.latest_runs(spec.id)["24h"].n == 200
+
+
+def test_a_worker_killed_between_cubes_and_release_counts_nothing_twice(
+    spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.send_events(spec, world.people(200))
+
+    def killed(done: Any) -> int:
+        raise Killed
+
+    with side("compute"):
+        leased = lease(0.0)
+        with monkeypatch.context() as patch:
+            patch.setattr(pipeline.inference, "hours_release", killed)
+            with pytest.raises(Killed):
+                pipeline.run_hour(leased)
+    assert counted_events() == 0, "cubes and release are one transaction"
+    world.compute()
+    assert counted_events() == 200
+
+
+def test_a_live_lease_is_not_taken_by_another(spec: ModelSpec) -> None:
+    world.send_events(spec, world.people(200))
+    with side("compute"):
+        leased = lease(60.0)
+        assert leased
+        while pipeline.sweep():
+            pass
+        assert counted_events() == 0
+        pipeline.run_hour(leased)
+    assert counted_events() == 200
+
+
+def test_a_slow_worker_does_not_undo_a_faster_one(spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.send_events(spec, world.people(200, seed=1))
+    count = monitoring.hours_count
+
+    def slow(**arguments: Any) -> Iterator[Any]:
+        counted = list(count(**arguments))
+        monkeypatch.undo()
+        with side("web"):
+            world.send_events(spec, world.people(100, seed=2))
+        world.compute()
+        yield from counted
+
+    with side("compute"):
+        leased = lease(0.0)
+        monkeypatch.setattr(pipeline.monitoring, "hours_count", slow)
+        pipeline.run_hour(leased)
+    assert counted_events() == 300
+
+
+def test_what_arrives_while_an_hour_is_counted_is_counted_next(
+    spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.send_events(spec, world.people(200, seed=1))
+    count = monitoring.hours_count
+
+    def meanwhile(**arguments: Any) -> Iterator[Any]:
+        counted = list(count(**arguments))
+        monkeypatch.undo()
+        with side("web"):
+            world.send_events(spec, world.people(100, seed=2))
+        yield from counted
+
+    with side("compute"):
+        leased = lease(60.0)
+        monkeypatch.setattr(pipeline.monitoring, "hours_count", meanwhile)
+        pipeline.run_hour(leased)
+        assert counted_events() == 200
+    world.compute()
+    assert counted_events() == 300
+
+
+def test_an_evaluation_whose_lease_was_lost_stores_nothing(spec: ModelSpec) -> None:
+    world.send_events(spec, world.people(200))
+    with side("compute"):
+        leased = lease(60.0)
+        pipeline.run_hour(leased)
+        (slow,) = monitoring.evaluations_lease(models=[spec.id], limit=1, seconds=0.0, worker="slow")
+        (fast,) = monitoring.evaluations_lease(models=[spec.id], limit=1, seconds=60.0, worker="fast")
+        assert slow.as_of == fast.as_of
+        policy = thresholds.policy_in_force(spec.id, slow.as_of)
+        assert monitoring.windows_evaluate(spec=spec, as_of=slow.as_of, policy=policy, due=slow) == []
+        assert len(monitoring.windows_evaluate(spec=spec, as_of=fast.as_of, policy=policy, due=fast)) == 3
+
+
+def test_one_models_fault_does_not_stop_the_others(
+    spec: ModelSpec, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = world.company("lending")
+    world.send_events(spec, world.people(50, seed=1))
+    world.send_events(other, world.people(70, seed=2))
+    run_hour = pipeline.run_hour
+
+    def faulty(leased: list[inference.LeasedHour]) -> None:
+        if leased[0].model_id == spec.id:
+            raise ValueError("female is no number")
+        run_hour(leased)
+
+    monkeypatch.setattr(pipeline, "run_hour", faulty)
+    world.compute()
+    assert counted_events() == 70
+    assert "ValueError" in caplog.text
+    assert "female" not in caplog.text, "an error's own words may quote values"
+
+
+def test_without_a_broker_the_round_is_done_and_the_schedule_goes_on(
+    spec: ModelSpec, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def down(*_: Any, **__: Any) -> None:
+        raise OperationalError("connection refused")
+
+    world.send_events(spec, world.people(50))
+    monkeypatch.setattr(tasks.sweep, "apply_async", down)
+    monkeypatch.setattr(pipeline.sweep, "__kwdefaults__", {"seconds": 0.0})
+    with side("compute"):
+        tasks.sweep.run()
+    assert "the schedule will" in caplog.text
+    monkeypatch.undo()
+    world.compute()
+    assert counted_events() == 50
+
+
+def test_every_evaluation_waits_for_its_answer(spec: ModelSpec) -> None:
+    world.send_events(spec, world.people(50))
+    world.compute()
+    waiting = UnansweredEvaluation.objects.order_by("as_of")
+    live = waiting.last()
+    assert live is not None
+    assert sorted(live.run_ids) == sorted(row.id for row in selectors.latest_runs(spec.id).values())

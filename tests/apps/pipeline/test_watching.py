@@ -1,0 +1,161 @@
+"""Stalls and gaps are said aloud, once, and the four objectives never call silence green."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from apps.audit.models import AuditEntry
+from apps.common import clock
+from apps.inference import services as inference
+from apps.monitoring import selectors as monitoring
+from apps.monitoring.models import MonitoringDue
+from apps.pipeline import answering, heartbeat, selectors, watching
+from apps.pipeline.models import Alarm, Side, UnansweredEvaluation
+from apps.registry.spec import ModelSpec
+from apps.responses import selectors as responses
+from tests.apps.pipeline import world
+from tests.apps.pipeline.world import NOW
+from tests.sides import side
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def spec(db: None) -> Iterator[ModelSpec]:
+    with clock.frozen(NOW):
+        yield world.company()
+
+
+def states(spec: ModelSpec) -> dict[str, str]:
+    return {each.key: each.state for each in selectors.objectives([spec])}
+
+
+def alarms(spec: ModelSpec) -> list[str]:
+    return [alarm.kind for alarm in selectors.alarms([spec])]
+
+
+def test_before_anything_was_measured_every_objective_is_unknown(spec: ModelSpec) -> None:
+    assert set(states(spec).values()) == {"unknown"}
+
+
+def test_a_fresh_and_covered_model_meets_its_objectives(spec: ModelSpec) -> None:
+    frame = world.people(100)
+    world.send_events(spec, frame)
+    world.send_attributes(frame)
+    world.compute()
+    watching.watch()
+    assert states(spec) | {"delivery": "-", "availability": "-"} == {
+        "freshness": "met",
+        "delivery": "-",
+        "availability": "-",
+        "coverage": "met",
+    }
+    assert alarms(spec) == []
+
+
+def test_a_window_older_than_two_hours_raises_one_alarm_and_restarts_the_work(spec: ModelSpec) -> None:
+    world.send_events(spec, world.people(100, unknown=0.0))
+    world.send_attributes(world.people(100, unknown=0.0))
+    world.compute()
+    late = NOW + timedelta(hours=2, minutes=1)
+    with clock.frozen(late):
+        assert states(spec)["freshness"] == "missed"
+        watching.watch()
+        watching.watch()
+        assert alarms(spec) == ["stale"]
+        assert AuditEntry.objects.filter(action="alarm.stale_raised").count() == 1
+        assert MonitoringDue.objects.filter(model_id=spec.id, as_of__gt=late).exists()
+        world.compute()
+        watching.watch()
+        assert alarms(spec) == []
+        assert Alarm.objects.get().cleared_at == late
+        assert states(spec)["freshness"] == "met"
+
+
+def test_events_that_nobody_counts_make_the_window_stale(spec: ModelSpec) -> None:
+    world.send_events(spec, world.people(100))
+    world.compute()
+    world.send_events(spec, world.people(10, seed=5))
+    found = monitoring.freshness([spec.id])[spec.id]
+    assert found.waiting_hours > 0
+    assert found.waiting_since is not None
+
+
+def test_a_model_that_was_never_evaluated_is_not_passed_over_in_silence(spec: ModelSpec) -> None:
+    with side("compute"):
+        world.pipeline.monitoring.evaluations_mark_live(model_ids=[spec.id])
+    assert watching.watch() == 0
+    with clock.frozen(NOW + timedelta(hours=3)):
+        assert states(spec)["freshness"] == "unknown"
+        watching.watch()
+        assert alarms(spec) == ["stale"]
+
+
+def test_coverage_below_four_fifths_is_a_data_quality_alarm(spec: ModelSpec) -> None:
+    frame = world.people(200, unknown=0.3)
+    world.send_events(spec, frame)
+    world.send_attributes(frame)
+    world.compute()
+    watching.watch()
+    assert alarms(spec) == ["coverage", "coverage"]
+    (first, _) = selectors.alarms([spec])
+    assert f"{frame['known'].mean():.0%}" in first.message
+    assert states(spec)["coverage"] == "missed"
+    world.send_attributes(frame.assign(known=True))
+    world.compute()
+    watching.watch()
+    assert alarms(spec) == []
+
+
+def test_availability_is_the_share_of_minutes_with_both_sides_alive(spec: ModelSpec) -> None:
+    start = NOW - timedelta(minutes=200)
+    for minute in range(200):
+        with clock.frozen(start + timedelta(minutes=minute)):
+            heartbeat.beat(Side.GOVERNANCE)
+            if minute != 77:
+                heartbeat.beat(Side.COMPUTE)
+    found = heartbeat.availability()
+    assert (found.minutes, found.alive, found.since) == (200, 199, start)
+    assert states(spec)["availability"] == "met"
+    with clock.frozen(NOW + timedelta(minutes=2)):
+        assert states(spec)["availability"] == "missed"
+
+
+def test_queues_say_what_waits_and_since_when(spec: ModelSpec) -> None:
+    frame = world.people(50)
+    world.send_events(spec, frame)
+    world.send_attributes(frame)
+    found = selectors.queues([spec])
+    assert (found.dirty_hours > 0, found.uploads, found.unanswered) == (True, 1, 0)
+    world.compute()
+    found = selectors.queues([spec])
+    assert (found.dirty_hours, found.oldest_dirty, found.uploads) == (0, None, 0)
+    assert (found.unanswered > 0, found.oldest_unanswered) == (True, NOW)
+
+
+def test_a_breach_becomes_a_finding_and_is_answered_once(spec: ModelSpec) -> None:
+    frame = world.people(900, hours=20)
+    world.send_events(spec, frame)
+    world.send_attributes(frame)
+    world.compute()
+    assert answering.answer_waiting() > 0
+    found = {(each.metric, each.attribute, each.group) for each in responses.open_findings([spec.id])}
+    assert ("demographic_parity_ratio", "sex", "female") in found
+    assert not UnansweredEvaluation.objects.exists()
+    assert answering.answer_waiting() == 0
+
+
+def test_windows_without_events_ask_nothing(spec: ModelSpec) -> None:
+    with side("compute"):
+        while world.pipeline.evaluate_due():
+            pass
+    assert UnansweredEvaluation.objects.exists()
+    answering.answer_waiting()
+    assert not UnansweredEvaluation.objects.exists()
+    runs = [row.id for row in monitoring.latest_runs(spec.id).values()]
+    assert len(runs) == 3
+    assert responses.answered(runs) == frozenset()
+    assert inference.hours_lease(limit=1, seconds=1.0, worker="x") == []
