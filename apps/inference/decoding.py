@@ -71,6 +71,7 @@ class BatchFormat(Generic[Row]):
         try:
             envelope = _ENVELOPE.decode(body)
         except msgspec.ValidationError:
+            _check_json(body)
             raise Refused("body", f'The body must be an object {{"{self.name}": [...]}}.') from None
         except UnicodeDecodeError:
             raise Malformed("The body is not UTF-8.") from None
@@ -122,6 +123,14 @@ class BatchFormat(Generic[Row]):
             raise Refused(
                 self.name, f"A batch holds at most {MAXIMUM_ROWS:,} rows, not {rows:,}: split it.", code="too_many"
             )
+
+
+def _check_json(body: bytes) -> None:
+    """Raises Malformed. A body of the wrong shape is called so only if it is JSON to its end."""
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        raise Malformed("The body is not JSON.") from None
 
 
 def _raw_lines(body: bytes) -> list[bytes]:

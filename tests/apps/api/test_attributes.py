@@ -1,0 +1,98 @@
+"""PUT /attributes and DELETE /attributes/<subject_id>."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from apps.registry.declarations import AttributeDeclaration
+from apps.registry.services import model_register
+from apps.registry.spec import ModelSpec
+from apps.vault.models import VaultErasure, VaultUpload
+from tests.apps.api.door import caller, fields_of, problem
+from tests.apps.inference.models import ACTOR
+
+
+def subject(name: str = "ana", **attributes: str) -> dict[str, Any]:
+    return {"subject_id": name, "attributes": attributes or {"sex": "female"}}
+
+
+def put(who: Any, *subjects: Any) -> Any:
+    return who.send("PUT", "attributes", {"subjects": subjects})
+
+
+def lending() -> ModelSpec:
+    return model_register(
+        actor=ACTOR,
+        slug="lending",
+        name="Lending",
+        industry="banking",
+        purpose="Lends.",
+        risk_level="high",
+        attributes=[AttributeDeclaration("age", ("young", "old"), "old")],
+        favourable_decision=1,
+        owner="Lending",
+    )
+
+
+def test_upload_is_sealed_and_answered_with_its_number(spec: ModelSpec) -> None:
+    answer = put(caller("attributes:write"), subject(), subject("bo", sex="male", region="west"))
+    assert answer.status_code == 202
+    upload = VaultUpload.objects.get(pk=answer.json()["upload_id"])
+    assert (answer.json()["sealed"], upload.subjects) == (2, 2)
+    assert b"female" not in bytes(upload.sealed)
+
+
+@pytest.mark.parametrize(
+    ("bad", "field", "code"),
+    [
+        (subject(shoe_size="top-secret"), "subjects[1].attributes.shoe_size", "unknown_attribute"),
+        (subject(sex="top-secret"), "subjects[1].attributes.sex", "unknown_level"),
+        (subject(sex="unknown"), "subjects[1].attributes.sex", "unknown_level"),
+        (subject(name="bo"), "subjects[1].subject_id", "duplicate"),
+        (subject(name="a\0"), "subjects[1].subject_id", "invalid"),
+        (subject(name=""), "subjects[1].subject_id", "invalid"),
+        (subject() | {"attributes": {}}, "subjects[1].attributes", "invalid"),
+        (subject() | {"attributes": {"sex": None}}, "subjects[1].attributes[...]", "invalid"),
+        (subject() | {"note": "top-secret"}, "subjects[1].note", "unknown_field"),
+    ],
+)
+def test_one_bad_row_refuses_the_whole_upload_without_repeating_a_value(
+    spec: ModelSpec, bad: dict, field: str, code: str
+) -> None:
+    answer = put(caller("attributes:write"), subject("bo"), bad)
+    document = problem(answer, 422)
+    assert [(error["field"], error["code"]) for error in document["errors"]] == [(field, code)]
+    assert b"top-secret" not in answer.content
+    assert not VaultUpload.objects.exists()
+
+
+def test_every_bad_row_is_named_up_to_a_hundred(spec: ModelSpec) -> None:
+    answer = put(caller("attributes:write"), *(subject(f"p{n}", sex="?") for n in range(150)))
+    assert len(fields_of(problem(answer, 422))) == 100
+
+
+def test_token_of_a_model_knows_only_its_attributes(spec: ModelSpec) -> None:
+    lending()
+    bound = caller("attributes:write", model="lending")
+    assert put(bound, subject(age="old")).status_code == 202
+    assert fields_of(problem(put(bound, subject(sex="female")), 422)) == ["subjects[0].attributes.sex"]
+    assert put(caller("attributes:write"), subject(sex="female", age="old")).status_code == 202
+
+
+def test_key_that_appears_twice_is_refused(spec: ModelSpec) -> None:
+    body = b'{"subjects":[{"subject_id":"a","attributes":{"sex":"female","sex":"male"}}]}'
+    problem(caller("attributes:write").send("PUT", "attributes", body), 400)
+
+
+@pytest.mark.parametrize("name", ["ana", "folder/ana", "a%20b", "%E5%B1%B1"])
+def test_erasure_is_put_on_record(spec: ModelSpec, name: str) -> None:
+    answer = caller("attributes:write").send("DELETE", f"attributes/{name}")
+    assert answer.status_code == 202
+    assert str(VaultErasure.objects.get().pk) == answer.json()["erasure_id"]
+
+
+@pytest.mark.parametrize("name", ["a%00b", "x" * 201])
+def test_erasure_of_an_impossible_subject_is_refused(spec: ModelSpec, name: str) -> None:
+    assert fields_of(problem(caller("attributes:write").send("DELETE", f"attributes/{name}"), 422)) == ["subject_id"]
