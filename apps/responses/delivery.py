@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import apprise
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
@@ -53,6 +52,8 @@ def send_by_apprise(url: str, letter: Letter) -> str:
 
     The key is the last line of the text, and for the plain web hooks (json, xml, form) a field `dedup_key` as well.
     """
+    import apprise  # half a second to two: only a process that sends pays for it
+
     if url.partition(":")[0].lower() in _OWN_FIELDS:
         url += f"{'&' if '?' in url else '?'}:dedup_key={letter.dedup_key}"
     sender = apprise.Apprise()
