@@ -30,12 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("--justification", default="")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            policy = Policy.from_dict(json.loads(options["file"].read_text()))
-        except OSError as error:
-            raise CommandError(f"--file: {options['file']} cannot be read: {error.strerror}") from None
-        except (ValueError, TypeError, AttributeError) as error:
-            raise CommandError(f"--file: {options['file']} holds no policy: {error}") from None
+        policy = _read(options["file"])
         try:
             spec, publisher = model_spec(options["model"]), person(options["by"])
         except ObjectDoesNotExist as error:
@@ -51,3 +46,15 @@ class Command(BaseCommand):
         except Refused as refused:
             raise CommandError(str(refused)) from None
         self.stdout.write(f"Version {published.version} of {spec.slug} is in force ({published.digest[:12]}).")
+
+
+def _read(file: Path) -> Policy:
+    try:
+        content = json.loads(file.read_text())
+        if not isinstance(content, dict):
+            raise ValueError("it is no JSON object")
+        return Policy.from_dict(content)
+    except OSError as error:
+        raise CommandError(f"--file: {file} cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CommandError(f"--file: {file} holds no policy: {error}") from None
