@@ -5,8 +5,9 @@ from __future__ import annotations
 import http.client
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -20,6 +21,7 @@ ROWS: Final = 5_000
 ATTEMPTS: Final = 6
 WAIT_AT_MOST: Final = 60.0
 TIMEOUT: Final = 120.0
+Item = TypeVar("Item")
 SILENCE: Final = "no answer"
 _PASSING = frozenset({429, 500, 502, 503, 504})
 
@@ -76,8 +78,8 @@ class ApiClient:
 
     def attributes(self, rows: Iterable[Row]) -> Iterator[Sent]:
         """Send protected attributes of subjects; yields after every request."""
-        for batch in batched(rows):
-            answer = self.call("PUT", "/api/v1/attributes", {"subjects": batch})
+        for content, _ in ahead(encoded("subjects", rows)):
+            answer = self._send("PUT", "/api/v1/attributes", content)
             yield Sent(accepted=int(answer["sealed"]))
 
     def is_welcome(self) -> bool:
@@ -92,7 +94,9 @@ class ApiClient:
 
     def call(self, method: str, path: str, body: Row | None = None) -> Row:
         """One call and its decoded answer. Raises ApiError."""
-        content = b"" if body is None else msgspec.json.encode(body)
+        return self._send(method, path, b"" if body is None else msgspec.json.encode(body))
+
+    def _send(self, method: str, path: str, content: bytes) -> Row:
         said = SILENCE
         for attempt in range(ATTEMPTS):
             wait = min(0.2 * 2**attempt, WAIT_AT_MOST)
@@ -130,12 +134,12 @@ class ApiClient:
         return True
 
     def _batches(self, path: str, kind: str, rows: Iterable[Row]) -> Iterator[Sent]:
-        for batch in batched(rows):
-            answer = self.call("POST", path, {kind: batch})
+        for content, size in ahead(encoded(kind, rows)):
+            answer = self._send("POST", path, content)
             if answer["rejected"]:
                 first = answer["rejected"][0]
                 raise ApiError(
-                    f"POST {path} rejected {len(answer['rejected'])} of {len(batch)} rows; "
+                    f"POST {path} rejected {len(answer['rejected'])} of {size} rows; "
                     f"row {first['index']}: {first['message']}"
                 )
             yield Sent(int(answer["accepted"]), int(answer["duplicates"]))
@@ -151,6 +155,21 @@ def batched(rows: Iterable[Row], size: int = ROWS) -> Iterator[Sequence[Row]]:
             batch = []
     if batch:
         yield batch
+
+
+def encoded(kind: str, rows: Iterable[Row]) -> Iterator[tuple[bytes, int]]:
+    """JSON bodies ``{kind: [...]}`` and the number of rows in each."""
+    for batch in batched(rows):
+        yield msgspec.json.encode({kind: batch}), len(batch)
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items, of which the next one is made in another thread while this one is in use."""
+    with ThreadPoolExecutor(max_workers=1) as maker:
+        coming = maker.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = maker.submit(next, items, None)
+            yield item
 
 
 def _decoded(text: bytes) -> Row:

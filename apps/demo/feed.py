@@ -26,6 +26,7 @@ SOURCES: Final[Mapping[str, Callable[[datetime], Source]]] = {
 }
 SLICE: Final = timedelta(days=5)
 """How much of a stream is sent before the place is written down."""
+FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class Feeder:
@@ -111,6 +112,8 @@ class Feeder:
             if source.last is not None:
                 self._memory.ended_at[slug] = source.last
             keep(self._home, self._memory)
+        if self._memory.fed_until.get(slug, self._memory.anchor) >= self._memory.ended_at.get(slug, FOREVER):
+            self._sources.pop(slug, None)
         return total
 
     def _source(self, slug: str) -> Source:
