@@ -10,7 +10,7 @@ from apps.common import clock
 from apps.inference import selectors as inference
 from apps.monitoring import selectors as monitoring
 from apps.pipeline import heartbeat
-from apps.pipeline.models import Alarm, UnansweredEvaluation
+from apps.pipeline.models import Alarm, Side, UnansweredEvaluation
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors as responses
 from apps.vault import selectors as vault
@@ -149,7 +149,7 @@ def _availability() -> Objective:
             UNKNOWN if last is None else MET if now - last < heartbeat.SILENCE else MISSED,
             "seconds since its last round",
         )
-        for side in heartbeat.Side
+        for side in Side
         for last in [found.last.get(side.value)]
     )
     note = f"{found.alive:,} of {found.minutes:,} minutes since {found.since:%Y-%m-%d %H:%M}" if found.since else ""

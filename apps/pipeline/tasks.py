@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-from celery import shared_task
-
 from apps.pipeline import answering, services, watching
-from apps.pipeline.wake import again
+from apps.pipeline.wake import again, door
 from apps.responses import services as responses
 
 
-@shared_task(name="compute.open_uploads")
+@door("compute.open_uploads")
 def open_uploads() -> None:
     services.open_uploads()
 
 
-@shared_task(name="compute.sweep")
+@door("compute.sweep")
 def sweep() -> None:
     if services.sweep():
         again(sweep)
 
 
-@shared_task(name="compute.evaluate_due")
+@door("compute.evaluate_due")
 def evaluate_due() -> None:
     services.evaluate_due()
 
 
-@shared_task(name="governance.respond")
+@door("governance.respond")
 def respond() -> None:
     answering.answer_waiting()
 
 
-@shared_task(name="governance.deliver")
+@door("governance.deliver")
 def deliver() -> None:
     responses.deliver()
 
 
-@shared_task(name="governance.watch")
+@door("governance.watch")
 def watch() -> None:
     watching.watch()

@@ -17,6 +17,7 @@ from apps.pipeline import tasks
 from apps.pipeline.models import UnansweredEvaluation
 from apps.registry.spec import ModelSpec
 from apps.thresholds import selectors as thresholds
+from biasgov.celery import app
 from tests.apps.pipeline import world
 from tests.apps.pipeline.world import NOW
 from tests.sides import side
@@ -191,3 +192,10 @@ def test_every_evaluation_waits_for_its_answer(spec: ModelSpec) -> None:
     live = waiting.last()
     assert live is not None
     assert sorted(live.run_ids) == sorted(row.id for row in selectors.latest_runs(spec.id).values())
+
+
+def test_every_scheduled_task_exists() -> None:
+    app.loader.import_default_modules()
+    scheduled = {entry["task"] for entry in app.conf.beat_schedule.values()}
+    assert scheduled <= set(app.tasks)
+    assert {name.split(".")[0] for name in scheduled} == {"compute", "governance"}
