@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from apps.inference.shapes import Binary, Identifier, Rejection
-from apps.registry.declarations import DEFAULT_WORDS, INDUSTRIES
-from apps.registry.models import MonitoredModel
+from apps.registry.declarations import DEFAULT_WORDS, INDUSTRIES, RISK_LEVELS
 
 Word = Annotated[str, Meta(min_length=1, max_length=80)]
 Slug = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$")]
 VersionName = Annotated[str, Meta(min_length=1, max_length=100, pattern="^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$")]
-Industry = Literal[INDUSTRIES]  # type: ignore[valid-type]
-RiskLevel = Literal[tuple(MonitoredModel.Risk.values)]  # type: ignore[valid-type]
+Industry: TypeAlias = Literal[INDUSTRIES]  # type: ignore[valid-type]
+RiskLevel: TypeAlias = Literal[RISK_LEVELS]  # type: ignore[valid-type]
 
 
 class ProtectedAttributeBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -217,7 +216,7 @@ class FindingAnswer(Struct, frozen=True):
     attribute: str
     group: str | None
     reference: str | None
-    state: Literal["open", "closed"]
+    state: str
     tier: str
     severity: str
     sentence: str

@@ -28,7 +28,9 @@ def check_rate(bearer: Bearer) -> None:
     key = f"api:rate:{bearer.digest[:12].hex()}:{int(now // _WINDOW)}"
     try:
         with _client(settings.REDIS_URL).pipeline(transaction=False) as pipeline:
-            calls, _ = pipeline.incr(key).expire(key, 2 * _WINDOW).execute()
+            pipeline.incr(key)
+            pipeline.expire(key, 2 * _WINDOW)
+            calls, _ = pipeline.execute()
     except redis.RedisError:
         _silent_until = time.monotonic() + _PAUSE
         return

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from apps.common.errors import Refused
-from apps.inference.shapes import MAXIMUM_ROWS, UNSET, Event, Label, Rejection
+from apps.inference.shapes import MAXIMUM_ROWS, Event, Label, Rejection
 
 Row = TypeVar("Row", Event, Label)
 

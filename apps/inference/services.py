@@ -153,7 +153,7 @@ def _store_events(
         prepare=False,
     )
     hours = database.fetchall()
-    accepted = sum(count for _, count in hours)
+    accepted: int = sum(count for _, count in hours)
     if accepted:
         mark_dirty(database, model_id, [hour for hour, _ in hours])
         newest = max(events[place].occurred_at for place in columns.places)

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apps.common.errors import Refused
+from apps.registry.models import MonitoredModel
 from apps.registry.spec import AttributeSpec, Words, cube_schema
 from biasgov.fairness.policy import PRESETS
 from biasgov.fairness.schema import MAXIMUM_LEVELS, SEPARATOR, UNKNOWN
 
 INDUSTRIES = (*sorted(PRESETS), "other")
+RISK_LEVELS = tuple(MonitoredModel.Risk.values)
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 ATTRIBUTE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,39}")
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")

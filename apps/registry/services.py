@@ -17,6 +17,7 @@ from apps.common.errors import Refused
 from apps.registry.declarations import (
     DEFAULT_WORDS,
     INDUSTRIES,
+    RISK_LEVELS,
     SLUG,
     VERSION,
     AttributeDeclaration,
@@ -59,8 +60,8 @@ def model_register(
         raise Refused("slug", f"{slug!r} must be 1 to 64 lower-case letters, digits and inner hyphens.")
     if industry not in INDUSTRIES:
         raise Refused("industry", f"{industry!r} is none of {', '.join(INDUSTRIES)}.")
-    if risk_level not in MonitoredModel.Risk.values:
-        raise Refused("risk_level", f"{risk_level!r} is none of {', '.join(MonitoredModel.Risk.values)}.")
+    if risk_level not in RISK_LEVELS:
+        raise Refused("risk_level", f"{risk_level!r} is none of {', '.join(RISK_LEVELS)}.")
     if favourable_decision not in (0, 1):
         raise Refused("favourable_decision", f"{favourable_decision!r} must be 0 or 1.")
     check_attributes(attributes)

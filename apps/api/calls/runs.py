@@ -32,7 +32,7 @@ def show_metrics(call: Call[None]) -> Answer:
     as_of, since = _moment(query, "as_of"), _moment(query, "since")
     cursors = _cursors(query.get("cursor", ""), windows)
     following: dict[str, str] = {}
-    rows = []
+    rows: list[selectors.RunRow] = []
     for window in windows:
         if cursors.get(window) == _FINISHED:
             following[window] = _FINISHED
