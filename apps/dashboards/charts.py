@@ -114,7 +114,7 @@ def reliability_chart(spec: ModelSpec, reading: Reading, attribute: str) -> Char
     curves, rows = [], []
     for group in in_order(spec, attribute, list(stored)):
         shown = [point for point in stored[group] if point["n"]]
-        if not shown:
+        if not shown or group == UNKNOWN:
             continue
         curve = Curve(
             name=group_name(group),

@@ -57,12 +57,16 @@ class GroupRow:
 
 @dataclass(frozen=True, slots=True)
 class GroupTable:
-    """Headings in the model's words, and the rows, reference first."""
+    """Headings in the model's words, and the rows, reference first.
+
+    unlisted: which groups of an intersection have no row, in words; the CSV file has them all.
+    """
 
     rate_titles: tuple[str, ...]
     compared_title: str
     reference: str
     rows: tuple[GroupRow, ...]
+    unlisted: str
     table: Table
 
 
@@ -71,14 +75,34 @@ def group_table(spec: ModelSpec, reading: Reading, attribute: str, topic: Topic)
     reference = reference_group(spec, attribute)
     groups = in_order(spec, attribute, reading.groups(topic.rates[0], attribute))
     scales = {rate: _scale(reading, rate, attribute, groups) for rate in topic.rates}
-    rows = tuple(_row(spec, reading, attribute, topic, group, reference, scales) for group in groups)
+    listed = [group for group in groups if _listed(reading, attribute, topic, group)]
+    rows = tuple(_row(spec, reading, attribute, topic, group, reference, scales) for group in listed)
     return GroupTable(
         rate_titles=tuple(_rate_title(rate, spec) for rate in topic.rates),
         compared_title=f"{_COMPARED[topic.key]} {group_name(reference)}",
         reference=reference,
         rows=rows,
+        unlisted=_unlisted(groups, listed),
         table=_csv_table(reading, attribute, topic, groups),
     )
+
+
+def _listed(reading: Reading, attribute: str, topic: Topic, group: str) -> bool:
+    """Every group of one attribute; of an intersection those that are known and may be shown."""
+    if "*" not in attribute:
+        return True
+    rate = reading.result(topic.rates[0], attribute, group)
+    return UNKNOWN not in group.split("*") and rate is not None and not rate.get("suppressed")
+
+
+def _unlisted(groups: list[str], listed: list[str]) -> str:
+    shown = set(listed)
+    unknown = sum(UNKNOWN in group.split("*") for group in groups if group not in shown)
+    small = len(groups) - len(listed) - unknown
+    parts = [f"{small} with fewer than 10 decisions"] * bool(small) + [f"{unknown} with an unknown attribute"] * bool(
+        unknown
+    )
+    return f"Groups not listed: {' and '.join(parts)}." if parts else ""
 
 
 def verdict_of(result: Result | None) -> str | None:

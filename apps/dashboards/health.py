@@ -1,25 +1,31 @@
-"""The four objectives of the service itself, and every model's freshness and coverage."""
+"""The service's own objectives, queues and alarms, and every model's freshness and coverage, in words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from apps.common import clock
 from apps.dashboards.words import Badge, attribute_name, count, duration, percent
 from apps.monitoring import selectors as monitoring
-from apps.monitoring.selectors import FRESHNESS_OBJECTIVE, Freshness, RunRow
-from apps.monitoring.services import evaluations_waiting
-from apps.pipeline.heartbeat import MEASURED, availability
+from apps.monitoring.selectors import Freshness, RunRow
+from apps.pipeline import selectors as pipeline
 from apps.registry.spec import ModelSpec
-from apps.responses import selectors as responses
-from apps.responses.selectors import Delivery
 from biasgov.fairness.data_quality import COVERAGE_ALERT, COVERAGE_OBJECTIVE
 
-DELIVERY_OBJECTIVE = timedelta(minutes=15)
-AVAILABILITY_OBJECTIVE = 0.995
-_NOTHING = Badge("plain", "nothing measured yet")
+_TITLES = {
+    "freshness": "age of the oldest daily window",
+    "delivery": "breach to delivered alert, slowest of 30 days",
+    "availability": "pipeline availability, 30 days",
+    "coverage": "least covered attribute, 7 days",
+}
+_STATES = {"met": Badge("within", "kept"), "missed": Badge("breach", "missed")}
+_UNKNOWN = {
+    "freshness": Badge("plain", "not computed yet"),
+    "delivery": Badge("plain", "no alert yet"),
+    "availability": Badge("plain", "no round yet"),
+    "coverage": Badge("plain", "nothing measured yet"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class HealthRow:
-    """One model: freshness of its daily window, and coverage of its attributes in the longest window."""
+    """One model: freshness of its daily window, and coverage of its attributes over 7 days."""
 
     slug: str
     name: str
@@ -45,10 +51,27 @@ class HealthRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that waits; `since` is the oldest one's time."""
+
+    title: str
+    value: str
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmLine:
+    model: str
+    message: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class HealthPage:
     objectives: tuple[Objective, ...]
     rows: tuple[HealthRow, ...]
-    queue: tuple[tuple[str, str | datetime], ...]
+    queue: tuple[Fact, ...]
+    alarms: tuple[AlarmLine, ...]
 
     @property
     def summary(self) -> str:
@@ -57,75 +80,46 @@ class HealthPage:
         return f"{kept} of {len(self.objectives)} objectives are kept."
 
 
-def health_page(specs: Sequence[ModelSpec]) -> HealthPage:
-    """The service's objectives over the models given, and one row a model; a constant number of queries."""
-    ids = [spec.id for spec in specs]
-    fresh = monitoring.freshness(ids)
-    runs = monitoring.latest_runs_of(ids)
-    widest = {identity: list(windows.values())[-1] for identity, windows in runs.items() if windows}
-    available = availability()
-    return HealthPage(
-        objectives=(
-            fresh_objective(list(fresh.values())),
-            delivery_objective(responses.delivery_times(clock.now() - MEASURED)),
-            availability_objective(available.share),
-            coverage_objective([share for run in widest.values() for share in shares(run)]),
-        ),
-        rows=tuple(_row(spec, fresh[spec.id], widest.get(spec.id)) for spec in specs),
-        queue=_queue(list(fresh.values()), available.last),
+def objectives(specs: Sequence[ModelSpec]) -> tuple[Objective, ...]:
+    """The four objectives over the models given; a constant number of queries."""
+    return tuple(map(objective, pipeline.objectives(specs)))
+
+
+def objective(found: pipeline.Objective) -> Objective:
+    """An objective in words; what could not be measured is never shown as kept."""
+    return Objective(
+        title=_TITLES.get(found.key, found.name),
+        value=_quantity(found.value, found.unit),
+        objective=_quantity(found.objective, found.unit),
+        status=_STATES.get(found.state) or _UNKNOWN.get(found.key, Badge("plain", "not measured yet")),
     )
 
 
-def fresh_objective(fresh: Sequence[Freshness]) -> Objective:
-    """The oldest daily window: younger than two hours."""
-    title, objective = "age of the oldest daily window", duration(FRESHNESS_OBJECTIVE.total_seconds())
-    ages = [one.age for one in fresh if one.age is not None]
-    if not fresh:
-        return Objective(title, "–", objective, _NOTHING)
-    if len(ages) < len(fresh):
-        return Objective(title, "–", objective, Badge("inconclusive", "a model was never computed"))
-    oldest = max(ages)
-    return Objective(title, duration(oldest.total_seconds()), objective, _kept(oldest < FRESHNESS_OBJECTIVE))
+def health_page(specs: Sequence[ModelSpec]) -> HealthPage:
+    """Everything that the Health page shows of the models given; a constant number of queries."""
+    ids = [spec.id for spec in specs]
+    fresh = monitoring.freshness(ids)
+    weeks = {identity: runs.get("7d") for identity, runs in monitoring.latest_runs_of(ids).items()}
+    names = {spec.id: spec.name for spec in specs}
+    return HealthPage(
+        objectives=objectives(specs),
+        rows=tuple(_row(spec, fresh[spec.id], weeks.get(spec.id)) for spec in specs),
+        queue=_queue(pipeline.queues(specs)),
+        alarms=tuple(AlarmLine(names[each.model_id], each.message, each.raised_at) for each in pipeline.alarms(specs)),
+    )
 
 
-def delivery_objective(deliveries: Sequence[Delivery]) -> Objective:
-    """From breach to delivered alert, the slowest of 30 days: within 15 minutes; what is undelivered still ages."""
-    title, objective = "breach to delivered alert, slowest of 30 days", duration(DELIVERY_OBJECTIVE.total_seconds())
-    if not deliveries:
-        return Objective(title, "–", objective, Badge("plain", "no alert yet"))
-    now = clock.now()
-    slowest = max((each.delivered_at or now) - each.detected_at for each in deliveries)
-    return Objective(title, duration(slowest.total_seconds()), objective, _kept(slowest <= DELIVERY_OBJECTIVE))
-
-
-def availability_objective(share: float | None) -> Objective:
-    """Minutes of the last 30 days in which both sides of the pipeline did their round: 99.5 %."""
-    title, objective = "pipeline availability, 30 days", percent(AVAILABILITY_OBJECTIVE, 1)
-    if share is None:
-        return Objective(title, "–", objective, _NOTHING)
-    return Objective(title, percent(share, 2), objective, _kept(share >= AVAILABILITY_OBJECTIVE))
-
-
-def coverage_objective(known: Sequence[float]) -> Objective:
-    """Coverage of the least covered attribute of any model, in its longest window: above 90 %."""
-    title, objective = "coverage of the least covered attribute", percent(COVERAGE_OBJECTIVE)
-    if not known:
-        return Objective(title, "–", objective, _NOTHING)
-    return Objective(title, percent(min(known), 1), objective, _kept(min(known) > COVERAGE_OBJECTIVE))
-
-
-def shares(run: RunRow) -> list[float]:
-    """The known coverage shares of a run's attributes."""
-    return [share for share in run.coverage.values() if share is not None]
-
-
-def _kept(kept: bool) -> Badge:
-    return Badge("within", "kept") if kept else Badge("breach", "missed")
+def _quantity(value: float | None, unit: str) -> str:
+    if value is None:
+        return "–"
+    if unit == "seconds":
+        return duration(value)
+    return percent(value, 0 if value in (0.0, 1.0) or round(value * 100, 6).is_integer() else 2)
 
 
 def _row(spec: ModelSpec, fresh: Freshness, run: RunRow | None) -> HealthRow:
-    known = shares(run) if run else []
     covered = run.coverage.items() if run else ()
+    known = [share for _, share in covered if share is not None]
     status = {"met": Badge("within", "fresh"), "missed": Badge("stale", "stale")}
     return HealthRow(
         slug=spec.slug,
@@ -133,24 +127,23 @@ def _row(spec: ModelSpec, fresh: Freshness, run: RunRow | None) -> HealthRow:
         fresh=fresh,
         fresh_status=status.get(fresh.state, Badge("stale", "never computed")),
         coverage=", ".join(f"{attribute_name(name)} {percent(share, 1)}" for name, share in covered) or "–",
-        coverage_status=_covered(min(known, default=None)),
+        coverage_status=covered_badge(min(known, default=None)),
     )
 
 
-def _covered(least: float | None) -> Badge:
+def covered_badge(least: float | None) -> Badge:
+    """The state of a model's least covered attribute."""
     if least is None:
-        return _NOTHING
+        return _UNKNOWN["coverage"]
     if least > COVERAGE_OBJECTIVE:
         return Badge("within", "above 90 %")
     return Badge("breach", "below 80 %") if least < COVERAGE_ALERT else Badge("inconclusive", "below 90 %")
 
 
-def _queue(fresh: Sequence[Freshness], last: Mapping[str, datetime]) -> tuple[tuple[str, str | datetime], ...]:
-    dead = responses.dead_letters().count()
-    rounds = tuple((f"last round of the {side} side", at) for side, at in sorted(last.items()))
+def _queue(found: pipeline.Queues) -> tuple[Fact, ...]:
     return (
-        ("hours waiting to be counted", count(sum(one.waiting_hours for one in fresh))),
-        ("models with an evaluation due", count(len(evaluations_waiting()))),
-        ("messages given up", count(dead)),
-        *(rounds or (("last round of the pipeline", "never: start the workers and beat"),)),
+        Fact("hours of decisions to be counted", count(found.dirty_hours), found.oldest_dirty),
+        Fact("evaluations to be answered", count(found.unanswered), found.oldest_unanswered),
+        Fact("attribute uploads to be opened", count(found.uploads), found.oldest_upload),
+        Fact("erasures to be carried out", count(found.erasures)),
     )

@@ -19,6 +19,7 @@ from apps.monitoring.selectors import Freshness, TrendSeries
 from apps.registry import selectors as registry
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors as responses
+from apps.responses.selectors import FindingRow
 from apps.thresholds import selectors as thresholds
 
 EVENTS_AT_MOST = 12
@@ -40,7 +41,7 @@ class ModelHead:
     status: Badge
     fresh: Freshness
     version: str
-    findings: tuple[Any, ...]
+    findings: tuple[FindingRow, ...]
 
 
 def specs_visible_to(user: Any) -> tuple[ModelSpec, ...]:
@@ -94,7 +95,7 @@ def model_head(spec: ModelSpec) -> ModelHead:
         status=status_of(row, fresh),
         fresh=fresh,
         version=versions[0]["version"] if versions else "",
-        findings=tuple(responses.open_findings([spec.id])),
+        findings=responses.open_findings([spec.id]),
     )
 
 

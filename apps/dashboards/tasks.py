@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -17,9 +17,7 @@ from apps.dashboards.topics import topic_of
 from apps.dashboards.words import Badge, badge
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors as responses
-
-if TYPE_CHECKING:
-    from apps.responses.models import Finding
+from apps.responses.selectors import FindingRow
 
 TASKS_AT_MOST = 8
 FINDINGS_AT_MOST = 5
@@ -95,6 +93,7 @@ class FindingLine:
     id: int
     text: str
     status: Badge
+    standing: str
     since: datetime
     url: str
     acknowledged_by: str
@@ -114,19 +113,19 @@ def waiting(user: Any) -> Waiting:
         tuple(
             Task(
                 kind="Acknowledge",
-                text=item.sentence,
-                model=item.title.rpartition(" of ")[2],
-                status=badge("breach", item.severity),
-                since=item.since,
-                url=item.path,
+                text=finding.sentence,
+                model=finding.model_name,
+                status=badge("breach", finding.severity),
+                since=finding.opened_as_of,
+                url=f"{finding_url(finding.model_slug, finding)}#findings",
             )
-            for item in found[:TASKS_AT_MOST]
+            for finding in found[:TASKS_AT_MOST]
         ),
         len(found),
     )
 
 
-def ladder(findings: Sequence[Finding]) -> tuple[Rung, ...]:
+def ladder(findings: Sequence[FindingRow]) -> tuple[Rung, ...]:
     """The four tiers. Alert is entered by any open finding; the further tiers are entered by nothing yet."""
     since = min((finding.opened_as_of for finding in findings), default=None)
     count = f"{len(findings)} open finding{'s' if len(findings) != 1 else ''}"
@@ -134,7 +133,7 @@ def ladder(findings: Sequence[Finding]) -> tuple[Rung, ...]:
     return (first, *(Rung(title, False, None, "not entered") for title in RUNGS[1:]))
 
 
-def finding_rows(user: Any, spec: ModelSpec, findings: Sequence[Finding]) -> Mapping[str, Any]:
+def finding_rows(user: Any, spec: ModelSpec, findings: Sequence[FindingRow]) -> Mapping[str, Any]:
     """The open findings of a model for its page: the severest few, and how many there are."""
     ordered = sorted(findings, key=_urgency)
     allowed = may_somewhere(user, "finding.acknowledge") and may(user, "finding.acknowledge", spec)
@@ -144,9 +143,10 @@ def finding_rows(user: Any, spec: ModelSpec, findings: Sequence[Finding]) -> Map
                 id=finding.id,
                 text=finding.sentence,
                 status=badge("breach", finding.severity),
+                standing=finding.standing,
                 since=finding.opened_as_of,
                 url=finding_url(spec.slug, finding),
-                acknowledged_by=finding.acknowledged_by.display_name if finding.acknowledged_by else "",
+                acknowledged_by=finding.acknowledged_by,
                 acknowledged_at=finding.acknowledged_at,
                 may_acknowledge=allowed and finding.acknowledged_at is None,
             )
@@ -157,13 +157,13 @@ def finding_rows(user: Any, spec: ModelSpec, findings: Sequence[Finding]) -> Map
     }
 
 
-def finding_url(slug: str, finding: Finding) -> str:
+def finding_url(slug: str, finding: FindingRow) -> str:
     """The model page, turned to what the finding is about."""
     topic = topic_of(finding.metric)
     query = {"window": finding.window, "attribute": finding.attribute}
     return f"{reverse('model', args=[slug])}?{urlencode(query | ({'metric': topic.key} if topic else {}))}"
 
 
-def _urgency(finding: Finding) -> tuple[bool, int, float]:
+def _urgency(finding: FindingRow) -> tuple[bool, int, float]:
     age = (clock.now() - finding.opened_as_of).total_seconds()
     return finding.acknowledged_at is not None, _SEVERITY_ORDER.get(finding.severity, 4), -age

@@ -15,7 +15,7 @@ from apps.accounts.permissions import demand, may_somewhere, requires
 from apps.common.errors import Refused
 from apps.dashboards import selectors
 from apps.dashboards.groups import GroupTable
-from apps.dashboards.health import health_page
+from apps.dashboards.health import health_page, objectives
 from apps.dashboards.outputs import judged_rows, outputs_table, run_summary
 from apps.dashboards.panels import switches
 from apps.dashboards.portfolio import FILTERS
@@ -40,7 +40,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
         return render(request, "dashboards/_portfolio.html", context)
     context |= {"greeting": greeting(request.user), "waiting": waiting(request.user)}
     if may_somewhere(request.user, "health.view"):
-        context["objectives"] = health_page(selectors.specs_visible_to(request.user)).objectives
+        context["objectives"] = objectives(selectors.specs_visible_to(request.user))
     return render(request, "dashboards/inbox.html", context)
 
 
@@ -132,10 +132,9 @@ def run_table(request: HttpRequest, run_id: int) -> HttpResponse:
 @requires("finding.acknowledge")
 def finding_acknowledge(request: HttpRequest, finding_id: int) -> HttpResponse:
     """Take note of a finding in one's own name."""
-    try:
-        finding = responses_read.finding(finding_id)
-    except ObjectDoesNotExist:
-        raise Http404("There is no such finding.") from None
+    finding = responses_read.finding(finding_id)
+    if finding is None:
+        raise Http404("There is no such finding.")
     demand(request.user, "finding.acknowledge", finding.model_id)
     try:
         responses.finding_acknowledge(finding_id=finding_id, person=request.user)
@@ -143,7 +142,7 @@ def finding_acknowledge(request: HttpRequest, finding_id: int) -> HttpResponse:
         messages.error(request, refusal.message)
     else:
         messages.success(request, "The finding is acknowledged in your name.")
-    return redirect("model", slug=finding.model.slug)
+    return redirect("model", slug=finding.model_slug)
 
 
 @require_GET
