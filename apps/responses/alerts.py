@@ -5,18 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import chain
 
-from django.conf import settings
-
-from apps.accounts.roles import OFFICER
-from apps.accounts.selectors import owners_of, people_with_role
 from apps.common import clock
 from apps.registry.spec import ModelSpec
 from apps.responses import ladder
+from apps.responses.announcements import announce
 from apps.responses.findings import step
 from apps.responses.ladder import rank
-from apps.responses.models import Finding, Notification, OutboxMessage
+from apps.responses.models import Finding
 
 LISTED = 10
 
@@ -44,47 +40,16 @@ def alert(spec: ModelSpec, findings: Sequence[Finding], *, as_of: datetime, dete
     if not fresh:
         return ""
     key = dedup_key(fresh)
-    title, body = _title(spec, fresh), _body(fresh)
-    people = {person.pk: person for person in chain(people_with_role(OFFICER), owners_of(spec.id))}
-    Notification.objects.bulk_create(
-        [
-            Notification(
-                person=person,
-                model_id=spec.id,
-                dedup_key=key,
-                title=title,
-                body=body,
-                severity=fresh[0].severity,
-                path=f"/models/{spec.slug}/",
-                detected_at=detected_at,
-                created_at=now,
-            )
-            for person in people.values()
-        ],
-        ignore_conflicts=True,
-    )
-    OutboxMessage.objects.bulk_create(
-        [
-            OutboxMessage(
-                channel=channel_of(url),
-                dedup_key=key,
-                title=title,
-                body=f"{body}\n\n{settings.PUBLIC_URL}/models/{spec.slug}/",
-                severity=fresh[0].severity,
-                detected_at=detected_at,
-                created_at=now,
-                next_attempt_at=now,
-            )
-            for url in settings.NOTIFICATION_URLS
-        ],
-        ignore_conflicts=True,
+    announce(
+        model=spec,
+        key=key,
+        title=_title(spec, fresh),
+        body=_body(fresh),
+        severity=fresh[0].severity,
+        path=f"/models/{spec.slug}/",
+        detected_at=detected_at,
     )
     return key
-
-
-def channel_of(url: str) -> str:
-    """The name of a notification address in the tables: its kind and a fingerprint, since the address holds secrets."""
-    return f"{url.partition(':')[0][:30]}-{hashlib.sha256(url.encode()).hexdigest()[:12]}"
 
 
 def dedup_key(findings: Sequence[Finding]) -> str:

@@ -1,7 +1,8 @@
-"""Telling people something that is not a finding: a stalled pipeline, attributes that stopped coming."""
+"""Telling people: in the inbox and by every configured channel, in the transaction of what is told."""
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from itertools import chain
 
@@ -12,7 +13,6 @@ from apps.accounts.roles import OFFICER
 from apps.accounts.selectors import owners_of, people_with_role
 from apps.common import clock
 from apps.registry.spec import ModelSpec
-from apps.responses.alerts import channel_of
 from apps.responses.models import Notification, OutboxMessage
 
 
@@ -59,3 +59,8 @@ def announce(
         ],
         ignore_conflicts=True,
     )
+
+
+def channel_of(url: str) -> str:
+    """The name of a notification address in the tables: its kind and a fingerprint, since the address holds secrets."""
+    return f"{url.partition(':')[0][:30]}-{hashlib.sha256(url.encode()).hexdigest()[:12]}"

@@ -21,7 +21,7 @@ from apps.accounts.permissions import demand
 from apps.audit import services as audit
 from apps.common import clock
 from apps.common.errors import Refused
-from apps.responses.alerts import channel_of
+from apps.responses.announcements import channel_of
 from apps.responses.models import OutboxMessage
 
 LEASE = timedelta(minutes=2)

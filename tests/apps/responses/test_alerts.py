@@ -24,7 +24,7 @@ from apps.common import clock
 from apps.common.errors import Refused
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors
-from apps.responses.alerts import channel_of
+from apps.responses.announcements import announce, channel_of
 from apps.responses.delivery import LEASE, MOST_ATTEMPTS, Letter, pause_after
 from apps.responses.models import Notification, OutboxMessage
 from apps.responses.services import deliver, message_resend, notifications_read
@@ -318,3 +318,18 @@ def test_everything_arrives_once_at_a_receiver_that_refuses_half(settings: Any) 
         body = server.bodies[0]
     assert f"Key: {body['dedup_key']}" in body["message"]
     assert "new finding" in body["title"]
+
+
+def test_an_announcement_is_made_once_for_its_key(spec: ModelSpec, cast: Cast, hooked: None) -> None:
+    for _ in range(2):
+        announce(
+            model=spec,
+            key="alarm-1",
+            title="Claims triage: stale",
+            body="No evaluation for 2 hours.",
+            severity="high",
+            path="/health/",
+            detected_at=NOON,
+        )
+    assert told(cast.officer).path == "/health/"
+    assert OutboxMessage.objects.get().body.endswith("/health/")

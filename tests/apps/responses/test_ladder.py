@@ -151,13 +151,22 @@ def test_revisions_of_one_moment_count_once(spec: ModelSpec) -> None:
 
 
 def test_a_revision_takes_back_what_the_one_before_it_said(spec: ModelSpec) -> None:
-    answer_hours(spec, "breach", "within", "within", "within"[:6])
+    answer_hours(spec, "breach", "within", "within")
+    answer_hours(spec, "breach", start=NOON + 2 * HOUR)
+    answer_hours(spec, "within", "within", start=NOON + 3 * HOUR)
+    assert only(spec).state == "open"
+    answer_hours(spec, "within", start=NOON + 5 * HOUR)
     assert only(spec).state == "closed"
-    other = model("other")
-    answer_hours(other, "breach", "within", "within")
-    answer_hours(other, "breach", start=NOON + 2 * HOUR)
-    answer_hours(other, "within", "within", start=NOON + 3 * HOUR)
-    assert only(other).state == "open"
+
+
+@pytest.mark.parametrize("change", ["UPDATE {} SET actor = 'user:x'", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
+@pytest.mark.parametrize(("role", "why"), [("web", "permission denied"), ("owner", "what is written there stays")])
+def test_the_steps_of_a_finding_cannot_be_rewritten(spec: ModelSpec, role: str, why: str, change: str) -> None:
+    answer(spec, look(spec))
+    with side(role), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        with pytest.raises(DatabaseError, match=why), transaction.atomic():
+            cursor.execute(change.format("responses_findingtransition"))
 
 
 def test_a_relapse_is_a_new_finding_and_alerts_again(spec: ModelSpec, cast: Cast) -> None:
