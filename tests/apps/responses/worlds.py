@@ -14,7 +14,7 @@ from apps.responses.services import respond
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-RUN_IDS = count(1)
+RUN_IDS = count(10_000)
 
 
 def look(spec: ModelSpec, verdict: str = "breach", **changes: Any) -> Observation:
