@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET
@@ -193,13 +193,13 @@ def _label_quotes(labels: Sequence[Label]) -> int:
 class EventsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A batch of events."""
 
-    events: list[Event]
+    events: Annotated[list[Event], msgspec.Meta(min_length=1, max_length=MAXIMUM_ROWS)]
 
 
 class LabelsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A batch of labels."""
 
-    labels: list[Label]
+    labels: Annotated[list[Label], msgspec.Meta(min_length=1, max_length=MAXIMUM_ROWS)]
 
 
 _ENVELOPE = msgspec.json.Decoder(dict[str, msgspec.Raw])

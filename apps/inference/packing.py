@@ -88,15 +88,25 @@ def _dumper(array_oid: int) -> type[Dumper]:
     return type("_Dumper", (_ArrayDumper,), {"oid": array_oid})
 
 
-_ARRAYS = {Uuids: 2951, Times: 1185, Days: 1182, Smallints: 1005, Integers: 1007, Reals: 1021}
+_DUMPERS = {
+    packed: _dumper(array_oid)
+    for packed, array_oid in (
+        (Uuids, 2951),
+        (Times, 1185),
+        (Days, 1182),
+        (Smallints, 1005),
+        (Integers, 1007),
+        (Reals, 1021),
+    )
+}
 
 
 def cursor(connection: Any) -> psycopg.Cursor[tuple[Any, ...]]:
     """A server-side-binding cursor of Django's connection that takes packed arrays as parameters."""
     connection.ensure_connection()
     opened: psycopg.Cursor[tuple[Any, ...]] = psycopg.Cursor(connection.connection)
-    for packed, oid in _ARRAYS.items():
-        opened.adapters.register_dumper(packed, _dumper(oid))
+    for packed, dumper in _DUMPERS.items():
+        opened.adapters.register_dumper(packed, dumper)
     return opened
 
 

@@ -156,7 +156,7 @@ def _store_events(
     accepted: int = sum(count for _, count in hours)
     if accepted:
         mark_dirty(database, model_id, [hour for hour, _ in hours])
-        newest = max(events[place].occurred_at for place in columns.places)
+        newest = events[columns.places[columns.occurred_at.argmax()]].occurred_at
         database.execute(_HEARTBEAT, [model_id, newest, clock.now(), accepted, actor])
     return accepted
 

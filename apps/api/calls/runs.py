@@ -90,8 +90,8 @@ def _choice(given: str, name: str, known: tuple[str, ...]) -> frozenset[str]:
 
 
 def _moment(query: Mapping[str, str], name: str) -> datetime | None:
-    given = query.get(name, "")
-    if not given:
+    given = query.get(name)
+    if given is None:
         return None
     try:
         # An unescaped '+' of an offset arrives as a blank.

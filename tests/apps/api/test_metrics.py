@@ -126,6 +126,7 @@ def test_model_that_was_never_evaluated_has_no_runs(db: None) -> None:
         ("attribute=shoe_size", "attribute"),
         ("attribute=sex*sex", "attribute"),
         ("as_of=yesterday", "as_of"),
+        ("since=", "since"),
         ("since=2026-01-01T00:00:00", "since"),
         ("as_of=0001-01-01T00:00:00Z", "as_of"),
         ("cursor=nonsense", "cursor"),
