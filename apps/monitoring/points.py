@@ -58,16 +58,16 @@ def points(model_id: int, *, windows: Sequence[str] = tuple(LENGTHS)) -> list[Po
 def portfolio_points(model_ids: Sequence[int], *, since: datetime | None = None) -> dict[int, PortfolioRow]:
     """For every model its worst key risk indicator and that one's line; four queries however many models.
 
-    The worst is the severest breach, then what is inconclusive, then what could not be estimated; among equals the
-    shortest window and the demographic parity ratio come first. `verdicts` counts the judged results of the newest
-    runs. The line begins at `since`, by default 30 days ago.
+    The worst is the severest breach, then what no window could judge, then what could not be estimated; among equals
+    the shortest window and the demographic parity ratio come first, a group before the aggregate. `verdicts` counts
+    the judged results of the newest runs. The line begins at `since`, by default 30 days ago.
     """
     newest = latest_runs_of(model_ids)
     judged: dict[int, list[Point]] = {identity: [] for identity in model_ids}
     for point in _points([row.id for rows in newest.values() for row in rows.values()]):
         if point.verdict:
             judged[point.model_id].append(point)
-    worst = {identity: min(found, key=_badness) for identity, found in judged.items() if found}
+    worst = {identity: min(_decided(found), key=_badness) for identity, found in judged.items() if found}
     lines = _sparklines(list(worst.values()), since or clock.now() - LENGTHS["30d"])
     return {
         identity: PortfolioRow(
@@ -81,13 +81,29 @@ def portfolio_points(model_ids: Sequence[int], *, since: datetime | None = None)
     }
 
 
+def _decided(points: Sequence[Point]) -> list[Point]:
+    """Without what is inconclusive in one window but judged by a wider one (see `decide_by_window`)."""
+    widths = {window: place for place, window in enumerate(LENGTHS)}
+    decided: dict[tuple[str, str, str | None], int] = {}
+    for point in points:
+        if point.verdict in ("breach", "within"):
+            key = (point.metric, point.attribute, point.group)
+            decided[key] = max(decided.get(key, -1), widths[point.window])
+    return [
+        point
+        for point in points
+        if point.verdict != "inconclusive"
+        or decided.get((point.metric, point.attribute, point.group), -1) < widths[point.window]
+    ]
+
+
 def _badness(point: Point) -> tuple[Any, ...]:
     return (
         _VERDICT_ORDER[point.verdict],
         _SEVERITY_ORDER.get(point.severity, len(_SEVERITY_ORDER)),
         list(LENGTHS).index(point.window),
         point.metric != "demographic_parity_ratio",
-        point.group is not None,
+        point.group is None,
         point.attribute,
         point.metric,
         point.group or "",
