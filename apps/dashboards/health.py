@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from apps.dashboards.words import Badge, attribute_name, count, duration, percent
+from apps.dashboards.words import NBSP, Badge, attribute_name, count, duration, percent
 from apps.monitoring import selectors as monitoring
 from apps.monitoring.selectors import Freshness, RunRow
 from apps.pipeline import selectors as pipeline
@@ -114,7 +114,7 @@ def _quantity(value: float | None, unit: str) -> str:
         return "–"
     if unit == "seconds":
         return duration(value)
-    return percent(value, 0 if value in (0.0, 1.0) or round(value * 100, 6).is_integer() else 2)
+    return f"{round(value * 100, 2):g}{NBSP}%"
 
 
 def _row(spec: ModelSpec, fresh: Freshness, run: RunRow | None) -> HealthRow:
