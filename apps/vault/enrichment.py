@@ -103,13 +103,17 @@ class _Decoder:
         self._codes: list[list[int]] = []
 
     def __call__(self, plaintexts: list[bytes]) -> Codes:
-        places = self._places
-        for plaintext in set(plaintexts).difference(places):
+        places = list(map(self._places.get, plaintexts))
+        if None in places:
+            self._learn(set(plaintexts).difference(self._places))
+            places = list(map(self._places.get, plaintexts))
+        return np.array(self._codes, np.int16)[places].T
+
+    def _learn(self, plaintexts: set[bytes]) -> None:
+        for plaintext in plaintexts:
             attributes = attributes_in(plaintext)
-            places[plaintext] = len(self._codes)
+            self._places[plaintext] = len(self._codes)
             self._codes.append([axis.code(attributes.get(axis.name)) for axis in self._axes])
-        table = np.array(self._codes, np.int16).reshape(len(self._codes), len(self._axes))
-        return table[[places[plaintext] for plaintext in plaintexts]].T
 
 
 def _distinct(subjects: Subjects) -> tuple[Subjects, npt.NDArray[np.intp]]:
