@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,10 @@ from apps.accounts.models import User
 from apps.common import clock
 from apps.registry.spec import ModelSpec
 from tests.apps.dashboards.world import watched
+from tests.browser.install import installed
 from tests.cast import person, signed_in
 
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8")
-CANDIDATES = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +26,9 @@ def browser() -> Iterator[Browser]:
     """Chromium; fails, and never skips, where there is none."""
     # Playwright's loop runs in this thread, and Django would refuse the ORM beside it.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    found = next(filter(None, map(shutil.which, CANDIDATES)), None)
+    found = installed()
+    if found is None:
+        pytest.fail("There is no browser: run `python -m tests.browser.install`.", pytrace=False)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield started
