@@ -18,7 +18,8 @@ class DemoMemory(msgspec.Struct):
 
     `anchor`: the moment the demo was set up, from which all its dates are counted. `password`: of all demo people of
     this home. `fed_until`: per model, the moment up to which its stream has been sent; `ended_at`: where it ends, if
-    it does.
+    it does. `installation` names the database that this is about, and `prepared` the code and files that it was
+    prepared for.
     """
 
     anchor: datetime
@@ -27,15 +28,22 @@ class DemoMemory(msgspec.Struct):
     fed_until: dict[str, datetime] = {}
     ended_at: dict[str, datetime] = {}
     attributes_sent: list[str] = []
+    installation: str = ""
+    prepared: str = ""
 
 
-def recall(home: Path) -> DemoMemory:
-    """The memory of `home`; a fresh one, anchored now, where there is none. Raises MemoryDamagedError."""
+def recall(home: Path, installation: str) -> DemoMemory:
+    """The memory of `home`; a fresh one, anchored now, where there is none or its database is another one.
+
+    Raises MemoryDamagedError.
+    """
     file = home / "demo.json"
+    fresh = DemoMemory(anchor=datetime.now(UTC), password=secrets.token_urlsafe(12), installation=installation)
     try:
-        return msgspec.json.decode(file.read_bytes(), type=DemoMemory)
+        kept = msgspec.json.decode(file.read_bytes(), type=DemoMemory)
+        return kept if kept.installation == installation else fresh
     except FileNotFoundError:
-        return DemoMemory(anchor=datetime.now(UTC), password=secrets.token_urlsafe(12))
+        return fresh
     except msgspec.DecodeError as error:
         raise MemoryDamagedError(
             f"{file} is damaged ({error}). Remove it together with the rest of {home} to begin anew."

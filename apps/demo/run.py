@@ -23,7 +23,8 @@ from apps.demo.errors import DemoError
 from apps.demo.feed import Feeder, present
 from apps.demo.live import LiveFeed
 from apps.demo.memory import DemoMemory, keep, recall
-from apps.demo.processes import Children, run_together
+from apps.demo.preparation import digest_of_checkout, installation
+from apps.demo.processes import CHECKOUT, Children, run_together
 from biasgov import keyring, local
 from biasgov.local import Services
 
@@ -61,12 +62,13 @@ def run(*, port: int, check: bool, say: Callable[[str], None]) -> None:
         say(f"Starting PostgreSQL and Valkey in {home} ...")
         started.callback(local.stop, home)
         services = local.start(home)
-        memory = recall(home)
+        memory = recall(home, installation(services))
         keep(home, memory)
-        programs = _prepare(services, port=port)
+        programs = _prepare(services, memory, port=port)
         _become_web(programs)
-        _people(memory.password)
-        memory.token = memory.token or _token()
+        if not memory.token:
+            _people(memory.password)
+            memory.token = _token()
         keep(home, memory)
 
         children = Children()
@@ -94,13 +96,16 @@ def run(*, port: int, check: bool, say: Callable[[str], None]) -> None:
                 say(f"The {name} died and was started again.")
 
 
-def _prepare(services: Services, *, port: int) -> Programs:
-    """Keys, tables, privileges and static files; harmless when repeated."""
+def _prepare(services: Services, memory: DemoMemory, *, port: int) -> Programs:
+    """Keys, tables, privileges and static files; the long part only if code or files have changed since."""
     keyring.generate(services.home)
     logs = services.home / "logs"
     logs.mkdir(mode=0o700, exist_ok=True)
     programs = Programs(services, port=port, logs=logs)
-    run_together([programs.setup_database(), programs.collect_static()])
+    wanted = digest_of_checkout(CHECKOUT)
+    if memory.prepared != wanted or not (services.home / "static").is_dir():
+        run_together([programs.setup_database(), programs.collect_static()])
+        memory.prepared = wanted
     return programs
 
 

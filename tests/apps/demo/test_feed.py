@@ -60,7 +60,7 @@ def world(live_server, monkeypatch, tmp_path):
 
 def fed(world, until):
     client, home = world
-    memory = recall(home)
+    memory = recall(home, "here")
     memory.anchor = NOW
     feeder = Feeder(client, memory, home)
     feeder.register(owner=OWNER.username)
