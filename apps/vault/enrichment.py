@@ -107,7 +107,7 @@ class _Decoder:
         if None in places:
             self._learn(set(plaintexts).difference(self._places))
             places = list(map(self._places.get, plaintexts))
-        return np.array(self._codes, np.int16)[places].T
+        return np.array(self._codes, np.int16)[np.array(places, np.intp)].T
 
     def _learn(self, plaintexts: set[bytes]) -> None:
         for plaintext in plaintexts:
