@@ -14,7 +14,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "biasgov.settings")
 
 app = Celery("biasgov")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["apps.pipeline"])
+app.autodiscover_tasks(["apps.pipeline", "apps.api"])
 
 app.conf.task_routes = {
     "compute.*": {"queue": "compute"},
@@ -36,4 +36,5 @@ app.conf.beat_schedule = {
     "answer new runs": {"task": "governance.respond", "schedule": 10.0, "options": {"expires": 10}},
     "deliver messages": {"task": "governance.deliver", "schedule": 5.0, "options": {"expires": 5}},
     "watch freshness": {"task": "governance.watch", "schedule": 60.0, "options": {"expires": 60}},
+    "forget old answers": {"task": "governance.forget_answers", "schedule": 3600.0, "options": {"expires": 600}},
 }

@@ -37,6 +37,13 @@ class WordsBody(Struct, frozen=True, forbid_unknown_fields=True):
     )
 
 
+class BoundBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a metric may be, ends included; an absent end is open."""
+
+    lower: float | None = None
+    upper: float | None = None
+
+
 class ModelBody(Struct, frozen=True, forbid_unknown_fields=True):
     """A model to put under watch."""
 
@@ -66,6 +73,10 @@ class ModelBody(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = "Preset of the industry; risk assessment to follow"
     family: Annotated[str, Meta(max_length=64, description="Models of one family may be pooled.")] = ""
+    bounds: Annotated[
+        dict[str, BoundBody],
+        Meta(max_length=40, description="The assessment's own bounds by metric; without any, the industry's preset."),
+    ] = {}
 
 
 class ModelAnswer(Struct, frozen=True):

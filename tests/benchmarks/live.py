@@ -222,12 +222,12 @@ def pages(demo: Demo) -> list[Line]:
     """Milliseconds until a page has arrived whole, signed in, warm, median of 50."""
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
     people = json.loads((HOME / "demo" / "people.json").read_text())
-    with opener.open(f"{demo.url}/login/") as answer:
+    with opener.open(f"{demo.url}/sign-in/") as answer:
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', answer.read().decode())
     if token is None:
         raise RuntimeError("the sign-in page has no form")
     form = {"username": "ines", "password": people["ines"], "csrfmiddlewaretoken": token.group(1)}
-    opener.open(f"{demo.url}/login/", urllib.parse.urlencode(form).encode()).close()
+    opener.open(f"{demo.url}/sign-in/", urllib.parse.urlencode(form).encode()).close()
     measured = []
     for name, path in (("page_inbox", "/"), ("page_model", "/models/security-triage/")):
         taken = []

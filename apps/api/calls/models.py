@@ -25,7 +25,8 @@ from apps.registry.declarations import AttributeDeclaration
 from apps.registry.selectors import specs_page
 from apps.registry.services import model_register, version_register
 from apps.registry.spec import ModelSpec, Words
-from apps.thresholds.services import preset_publish
+from apps.thresholds.services import policy_publish, preset_publish
+from biasgov.fairness.policy import Bound, Policy
 
 PAGE = 50
 
@@ -54,8 +55,26 @@ def register_model(call: Call[ModelBody]) -> Answer:
             words=Words(_two(body.words.decision), _two(body.words.outcome)),
             family=body.family,
         )
-        preset_publish(model_id=spec.id, assessment_reference=body.assessment_reference, actor=call.bearer.actor)
+        _publish_first_policy(spec, body, actor=call.bearer.actor)
     return Answer(201, model_answer(spec))
+
+
+def _publish_first_policy(spec: ModelSpec, body: ModelBody, *, actor: str) -> None:
+    """The assessment's own bounds, or the industry's preset. Raises Refused naming the metric."""
+    if not body.bounds:
+        preset_publish(model_id=spec.id, assessment_reference=body.assessment_reference, actor=actor)
+        return
+    try:
+        policy = Policy(bounds={metric: Bound(each.lower, each.upper) for metric, each in body.bounds.items()})
+    except ValueError as error:
+        raise Refused("bounds", f"{error}.") from None
+    policy_publish(
+        model_id=spec.id,
+        policy=policy,
+        assessment_reference=body.assessment_reference,
+        actor=actor,
+        justification="Bounds of the assessment before release.",
+    )
 
 
 def register_version(call: Call[VersionBody]) -> Answer:

@@ -14,7 +14,7 @@ from apps.registry.models import MonitoredModel
 from apps.registry.selectors import model_spec, models_visible_to
 from apps.registry.spec import ModelSpec
 from apps.thresholds.selectors import policy_in_force
-from biasgov.fairness.policy import PRESETS
+from biasgov.fairness.policy import PRESETS, Bound
 from tests.apps.api.door import caller, fields_of, problem
 from tests.apps.inference.models import registered
 
@@ -34,6 +34,21 @@ def test_registered_model_is_what_was_sent_and_judged_from_the_start(db: None) -
     assert policy.policy == PRESETS["banking"]
     assert policy.assessment_reference == "RA-2026-014"
     assert AuditEntry.objects.filter(action="model.registered", subject="model:card-limit").count() == 1
+
+
+def test_an_assessments_own_bounds_take_the_place_of_the_preset(db: None) -> None:
+    body = MODEL_EXAMPLE | {"bounds": {"equalized_odds_difference": {"upper": 0.04}}}
+    assert caller("admin").post("models", body).status_code == 201
+    policy = policy_in_force(model_spec("card-limit").id, clock.now()).policy
+    assert policy.bounds == {"equalized_odds_difference": Bound(None, 0.04)}
+
+
+@pytest.mark.parametrize("bounds", [{"fairness": {"upper": 1}}, {"fpr_gap": {"lower": 2, "upper": 1}}])
+def test_bounds_that_mean_nothing_register_nothing(db: None, bounds: dict[str, Any]) -> None:
+    answer = caller("admin").post("models", MODEL_EXAMPLE | {"bounds": bounds})
+    assert answer.status_code == 422
+    assert "bounds" in answer.content.decode()
+    assert not MonitoredModel.objects.filter(slug="card-limit").exists()
 
 
 def test_words_have_defaults(db: None) -> None:
