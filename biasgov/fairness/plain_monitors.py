@@ -22,6 +22,7 @@ WINDOW = "24h"
 HOURS = 24
 DRAWS = 200
 _CHUNK = 64
+_HUGE = 1e9
 
 
 def first_alarm(
@@ -63,7 +64,8 @@ def bootstrap_violations(counts: Int64, policy: Policy, rng: np.random.Generator
         drawn = [value for _ in range(DRAWS) for value in _values(metric, _resampled(metric, counts, rng))]
         if drawn:
             # An undefined resample tells nothing: the look is not alarmed.
-            low, high = np.quantile(np.stack(drawn), tails, axis=0)
+            # A ratio over zero is infinite, and quantiles cannot be interpolated up to infinity.
+            low, high = np.quantile(np.nan_to_num(np.stack(drawn), nan=np.nan, posinf=_HUGE), tails, axis=0)
             found |= _wholly_beyond(low, high, bound).any(axis=0)
     return found
 

@@ -12,6 +12,7 @@ from biasgov.fairness import candidates as sieve
 from biasgov.fairness.candidates import candidates
 from biasgov.fairness.change_monitor import change_delay, false_changes, step_hours
 from biasgov.fairness.looks import SUPPORTED, window_counts
+from biasgov.fairness.plain_monitors import bootstrap_violations, point_violations
 from biasgov.fairness.policy import DEFAULT_POLICY, PRESETS, Bound, Policy
 from biasgov.fairness.simulation import (
     SETTLED,
@@ -152,6 +153,24 @@ def test_the_plain_rules_cry_wolf_more_often_than_the_policy() -> None:
     assert point.per_year > bootstrap.per_year > ours.per_year
     assert point.low > ours.high
     assert point.run_length_hours < ours.run_length_hours
+
+
+def test_the_bootstrap_rule_judges_intervals_and_says_nothing_where_a_rate_is_undefined() -> None:
+    def counted(*selected_and_rejected: tuple[int, int]) -> np.ndarray:
+        return np.array([[[rejected, 0], [selected, 0]] for selected, rejected in selected_and_rejected])[
+            ..., np.newaxis
+        ]
+
+    rng = np.random.default_rng(0)
+    ratio = PRESETS["banking"]
+    clear, close, nobody = counted((300, 700), (150, 850)), counted((30, 70), (23, 77)), counted((0, 0), (5, 5))
+    assert point_violations(clear, ratio).all()
+    assert bootstrap_violations(clear, ratio, rng).all()
+    assert point_violations(close, ratio).all()
+    assert not bootstrap_violations(close, ratio, rng).any()
+    assert not point_violations(nobody, ratio).any()
+    assert not bootstrap_violations(nobody, ratio, rng).any()
+    assert bootstrap_violations(counted((1, 20), (9, 20)), ratio, rng).all(), "a ratio over zero counts as high"
 
 
 def test_less_evidence_asked_for_means_more_false_alarms() -> None:
