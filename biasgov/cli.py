@@ -39,13 +39,12 @@ def _gate(given: argparse.Namespace) -> int:
         policy = read_policy(given.policy)
         baseline = given.baseline or policy.baseline
         report = run_gate(read_frame(given.data), policy, baseline=None if baseline is None else read_frame(baseline))
-        for path, text in (
-            (given.json, lambda: json.dumps(report.to_dict(), indent=1, allow_nan=False) + "\n"),
-            (given.junit, lambda: junit(report)),
-            (given.html, lambda: page(report)),
-        ):
-            if path is not None:
-                path.write_text(text())
+        if given.json is not None:
+            given.json.write_text(json.dumps(report.to_dict(), indent=1, allow_nan=False) + "\n")
+        if given.junit is not None:
+            given.junit.write_text(junit(report))
+        if given.html is not None:
+            given.html.write_text(page(report))
     except (GateInputError, OSError) as error:
         print(f"biasgov gate: {error}", file=sys.stderr)
         return BAD_INPUT

@@ -24,7 +24,7 @@ SENTENCES = {
 
 def terminal(report: GateReport) -> str:
     """The verdict, its reasons, and the judged results as an aligned table."""
-    rows = [("metric", "attribute", "group", "n", "value", "interval", "bound", "verdict")]
+    rows: list[tuple[str, ...]] = [("metric", "attribute", "group", "n", "value", "interval", "bound", "verdict")]
     rows += [_cells(result, report) for result in _judged(report)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

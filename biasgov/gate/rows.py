@@ -156,12 +156,13 @@ def _matches(column: pd.Series, value: Any) -> npt.NDArray[np.bool_]:
         same = pd.to_numeric(column) == float(value)
     else:
         same = column.astype("string") == str(value)
-    return same.fillna(False).to_numpy(dtype=bool)
+    chosen: npt.NDArray[np.bool_] = same.fillna(False).to_numpy(dtype=bool)
+    return chosen
 
 
 def _score(column: pd.Series) -> npt.NDArray[np.float64]:
     try:
-        score = pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
+        score: npt.NDArray[np.float64] = pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
     except (ValueError, TypeError) as error:
         raise GateInputError(f"column {column.name!r} holds scores that are not numbers: {error}") from error
     wrong = np.isinf(score) | (score < 0) | (score > 1)
@@ -174,7 +175,7 @@ def _score(column: pd.Series) -> npt.NDArray[np.float64]:
 def _fold(column: pd.Series) -> npt.NDArray[Any]:
     if column.isna().any():
         raise GateInputError(f"column {column.name!r} has rows without a fold")
-    folds = column.astype("string").to_numpy(dtype=object)
+    folds: npt.NDArray[Any] = column.astype("string").to_numpy(dtype=object)
     if len(set(folds)) > 100:
         raise GateInputError(f"column {column.name!r} has {len(set(folds)):,} folds, more than 100")
     return folds
