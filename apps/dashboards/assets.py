@@ -45,7 +45,7 @@ class PlotlyFinder(BaseFinder):
         yield Path(PLOTLY).name, self.storage
 
 
-class HashedStaticFiles(CompressedManifestStaticFilesStorage):
+class HashedStaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
     """Content-hashed, compressed static files.
 
     Source maps are not looked for, and a vendored style sheet may name a file that is not shipped: the
@@ -68,7 +68,7 @@ class HashedStaticFiles(CompressedManifestStaticFilesStorage):
 
     def hashed_name(self, name: str, content: Any = None, filename: str | None = None) -> str:
         try:
-            return super().hashed_name(name, content, filename)
+            return str(super().hashed_name(name, content, filename))
         except ValueError:
             return name
 

@@ -7,19 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from apps.dashboards.figures import (
-    Curve,
-    Figure,
-    Line,
-    Mark,
-    heat_map_figure,
-    reliability_figure,
-    trend_figure,
-)
+from apps.dashboards.figures import Figure, heat_map_figure, reliability_figure, trend_figure
 from apps.dashboards.groups import SUPPRESSED, hue_of, verdict_of
 from apps.dashboards.history import Event
 from apps.dashboards.palette import UNKNOWN
 from apps.dashboards.reading import Reading, Result, in_order, levels
+from apps.dashboards.series import Curve, Line, Mark
 from apps.dashboards.tables import Table, table
 from apps.dashboards.topics import Choice
 from apps.dashboards.words import (
@@ -212,7 +205,7 @@ def _cell(result: Result | None, rate: Result | None, digits: int) -> tuple[floa
     return result["value"], f"{words}<br>{_CELL_WORDS[verdict]}" if verdict in _CELL_WORDS else words
 
 
-def _known(values: Sequence[float]) -> list[float | None]:
+def _known(values: Iterable[float]) -> list[float | None]:
     return [None if math.isnan(value) else float(value) for value in values]
 
 

@@ -8,53 +8,17 @@ named `end` and shows the legend instead.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
+from apps.dashboards.annotations import bound_line, end_labels, mark_labels, mark_line, room
 from apps.dashboards.palette import VERDICTS
+from apps.dashboards.series import Curve, Line, Mark, moments, numbers
 
 Figure = dict[str, Any]
 
 _SYMBOLS = {"breach": "circle", "inconclusive": "diamond-open", "not_estimable": "x-thin-open"}
 _VERDICT_NAMES = {"breach": "breach", "inconclusive": "too few to judge", "not_estimable": "not estimable"}
-_END_LABEL_SHARE = 0.055
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One series of a trend: values with interval (None or NaN where missing) and verdict per moment."""
-
-    name: str
-    colour: str
-    as_of: Sequence[datetime]
-    value: Sequence[float | None]
-    low: Sequence[float | None]
-    high: Sequence[float | None]
-    verdict: Sequence[str]
-    emphasised: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Something that happened, drawn as a dotted line on the time axis."""
-
-    at: datetime
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """Reliability of one group: mean score against observed rate per bin, with Wilson ends and bin sizes."""
-
-    name: str
-    colour: str
-    score: Sequence[float]
-    rate: Sequence[float]
-    low: Sequence[float]
-    high: Sequence[float]
-    n: Sequence[int]
 
 
 def trend_figure(
@@ -72,16 +36,16 @@ def trend_figure(
                 "type": "scatter",
                 "mode": "lines+markers" if len(line.as_of) == 1 else "lines",
                 "name": line.name,
-                "x": _moments(line.as_of),
-                "y": _numbers(line.value),
-                "customdata": [[a, b] for a, b in zip(_numbers(line.low), _numbers(line.high), strict=True)],
+                "x": moments(line.as_of),
+                "y": numbers(line.value),
+                "customdata": [[a, b] for a, b in zip(numbers(line.low), numbers(line.high), strict=True)],
                 "line": {"color": line.colour, "width": 2.5 if line.emphasised else 1.2},
                 "hovertemplate": f"{line.name} %{{y:{form}}} (%{{customdata[0]:{form}}} to %{{customdata[1]:{form}}})"
                 "<extra></extra>",
             }
         )
     traces += [trace for line in lines if line.emphasised for trace in _verdict_markers(line)]
-    ends = _end_labels(lines, bounds, (low, high), digits)
+    ends = end_labels(lines, bounds, (low, high), digits)
     return {
         "data": traces,
         "layout": {
@@ -95,10 +59,10 @@ def trend_figure(
             },
             "hovermode": "x unified",
             "showlegend": False,
-            "margin": {"l": 60, "r": _room(ends), "t": 44, "b": 36},
+            "margin": {"l": 60, "r": room(ends), "t": 44, "b": 36},
             "height": 340,
-            "shapes": [_bound_line(bound) for bound in bounds] + [_mark_line(mark) for mark in marks],
-            "annotations": ends + _mark_labels(marks),
+            "shapes": [bound_line(bound) for bound in bounds] + [mark_line(mark) for mark in marks],
+            "annotations": ends + mark_labels(marks),
         },
     }
 
@@ -213,23 +177,14 @@ def _signed(value: float, parity: float) -> float:
     return value - parity
 
 
-def _numbers(values: Iterable[float | None]) -> list[float | None]:
-    """NaN and infinity do not exist in JSON."""
-    return [None if value is None or not math.isfinite(value) else round(float(value), 6) for value in values]
-
-
-def _moments(moments: Iterable[datetime]) -> list[str]:
-    return [moment.strftime("%Y-%m-%dT%H:%M:%SZ") for moment in moments]
-
-
 def _range(lines: Sequence[Line], bounds: Sequence[float]) -> tuple[float, float]:
     """From the values, the bounds and the emphasised ribbon; a ribbon far beyond the values is cut."""
-    values = [v for line in lines for v in _numbers(line.value) if v is not None]
+    values = [v for line in lines for v in numbers(line.value) if v is not None]
     if not values:
         return (min([0.0, *bounds]), max([1.0, *bounds]))
     low, high = min([*values, *bounds]), max([*values, *bounds])
     reach = max(high - low, 0.05)
-    ends = [v for line in lines if line.emphasised for v in _numbers([*line.low, *line.high]) if v is not None]
+    ends = [v for line in lines if line.emphasised for v in numbers([*line.low, *line.high]) if v is not None]
     low = min([low, *(end for end in ends if end > low - reach)])
     high = max([high, *(end for end in ends if end < high + reach)])
     air = (high - low) * 0.06
@@ -237,13 +192,13 @@ def _range(lines: Sequence[Line], bounds: Sequence[float]) -> tuple[float, float
 
 
 def _ribbon(line: Line) -> list[dict[str, Any]]:
-    shared = {"type": "scatter", "mode": "lines", "x": _moments(line.as_of), "hoverinfo": "skip", "showlegend": False}
+    shared = {"type": "scatter", "mode": "lines", "x": moments(line.as_of), "hoverinfo": "skip", "showlegend": False}
     return [
-        {**shared, "name": "interval low", "y": _numbers(line.low), "line": {"width": 0, "color": line.colour}},
+        {**shared, "name": "interval low", "y": numbers(line.low), "line": {"width": 0, "color": line.colour}},
         {
             **shared,
             "name": "interval",
-            "y": _numbers(line.high),
+            "y": numbers(line.high),
             "line": {"width": 0, "color": line.colour},
             "fill": "tonexty",
             "fillcolor": f"{line.colour}/0.16",
@@ -255,7 +210,7 @@ def _verdict_markers(line: Line) -> list[dict[str, Any]]:
     markers = []
     for verdict, symbol in _SYMBOLS.items():
         at = [i for i, said in enumerate(line.verdict) if said == verdict]
-        known = [i for i in at if _numbers([line.value[i]])[0] is not None]
+        known = [i for i in at if numbers([line.value[i]])[0] is not None]
         if not known:
             continue
         markers.append(
@@ -263,8 +218,8 @@ def _verdict_markers(line: Line) -> list[dict[str, Any]]:
                 "type": "scatter",
                 "mode": "markers",
                 "name": _VERDICT_NAMES[verdict],
-                "x": _moments([line.as_of[i] for i in known]),
-                "y": _numbers([line.value[i] for i in known]),
+                "x": moments([line.as_of[i] for i in known]),
+                "y": numbers([line.value[i] for i in known]),
                 "marker": {
                     "color": VERDICTS[verdict],
                     "symbol": symbol,
@@ -275,77 +230,3 @@ def _verdict_markers(line: Line) -> list[dict[str, Any]]:
             }
         )
     return markers
-
-
-def _bound_line(bound: float) -> dict[str, Any]:
-    return {
-        "type": "line",
-        "xref": "paper",
-        "x0": 0,
-        "x1": 1,
-        "y0": bound,
-        "y1": bound,
-        "line": {"color": "--bound", "width": 1.5, "dash": "dash"},
-    }
-
-
-def _mark_line(mark: Mark) -> dict[str, Any]:
-    at = _moments([mark.at])[0]
-    line = {"color": "--muted", "width": 1, "dash": "dot"}
-    return {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": at, "x1": at, "line": line}
-
-
-def _mark_labels(marks: Sequence[Mark]) -> list[dict[str, Any]]:
-    """Above the plot, on two levels in turn so that neighbours do not cover each other."""
-    return [
-        {
-            "name": "mark",
-            "x": _moments([mark.at])[0],
-            "y": 1.0,
-            "yref": "paper",
-            "yanchor": "bottom",
-            "yshift": 2 + 15 * (place % 2),
-            "text": mark.text,
-            "showarrow": False,
-            "font": {"size": 11, "color": "--text"},
-        }
-        for place, mark in enumerate(marks)
-    ]
-
-
-def _end_labels(
-    lines: Sequence[Line], bounds: Sequence[float], limits: tuple[float, float], digits: int
-) -> list[dict[str, Any]]:
-    """Names at the right end, moved apart where they would overlap."""
-    wanted = [(bound, f"bound {bound:.{digits}f}", "--bound", 400) for bound in bounds]
-    for line in lines:
-        known = [value for value in _numbers(line.value) if value is not None]
-        if known:
-            text = f"{line.name} {known[-1]:.{digits}f}"
-            wanted.append((known[-1], text, line.colour, 700 if line.emphasised else 400))
-    wanted.sort(key=lambda label: label[0])
-    step = (limits[1] - limits[0]) * _END_LABEL_SHARE
-    placed: list[dict[str, Any]] = []
-    height = -math.inf
-    for value, text, colour, weight in wanted:
-        height = max(value, height + step)
-        placed.append(
-            {
-                "name": "end",
-                "xref": "paper",
-                "x": 1.0,
-                "xanchor": "left",
-                "xshift": 6,
-                "y": height,
-                "yanchor": "middle",
-                "text": text,
-                "showarrow": False,
-                "font": {"size": 12, "color": colour, "weight": weight},
-            }
-        )
-    return placed
-
-
-def _room(labels: Sequence[dict[str, Any]]) -> int:
-    """Pixels at the right that the longest end label needs."""
-    return min(260, 24 + 8 * max((len(label["text"]) for label in labels), default=0))

@@ -109,7 +109,7 @@ def verdict_of(result: Result | None) -> str | None:
     """The verdict that counts: None where no bound was put to a known group."""
     if result is None or result.get("suppressed") or not result.get("judged", True):
         return None
-    return result["verdict"]
+    return str(result["verdict"])
 
 
 def hue_of(spec: ModelSpec, attribute: str, group: str) -> str:

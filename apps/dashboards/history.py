@@ -23,9 +23,10 @@ class Event:
 def version_events(versions: Iterable[Mapping[str, Any]]) -> list[Event]:
     """Registered versions, oldest first, each with what its environment changed against the one before."""
     ordered = sorted(versions, key=lambda version: version["released_at"])
-    events, before = [], None
+    events: list[Event] = []
+    before: Mapping[str, Any] | None = None
     for version in ordered:
-        changes = package_changes(before, version["environment"]) if before is not None else []
+        changes: list[str] = package_changes(before, version["environment"]) if before is not None else []
         text = f"Version {version['version']} registered."
         if changes:
             text += f" {'; '.join(changes)}."

@@ -109,7 +109,7 @@ def in_order(spec: ModelSpec, attribute: str, groups: Sequence[str]) -> list[str
 
 def distance(result: Result) -> float:
     """How far a value lies from parity: |log| for ratios, the absolute value otherwise."""
-    value = result["value"]
+    value = float(result["value"])
     if result["metric"].endswith("_ratio"):
         return abs(math.log(value)) if value > 0 else math.inf
     return abs(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import messages
 from django.core.exceptions import ObjectDoesNotExist
@@ -28,6 +28,9 @@ from apps.registry import selectors as registry
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors as responses_read
 from apps.responses import services as responses
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
 
 
 @require_GET
@@ -137,7 +140,7 @@ def finding_acknowledge(request: HttpRequest, finding_id: int) -> HttpResponse:
         raise Http404("There is no such finding.")
     demand(request.user, "finding.acknowledge", finding.model_id)
     try:
-        responses.finding_acknowledge(finding_id=finding_id, person=request.user)
+        responses.finding_acknowledge(finding_id=finding_id, person=cast("User", request.user))
     except Refused as refusal:
         messages.error(request, refusal.message)
     else:

@@ -66,7 +66,7 @@ def badge(verdict: str | None, severity: str | None = None, *, window: str | Non
     if verdict == "within":
         return Badge("within", "within bounds")
     if verdict == "inconclusive":
-        where = f"too few in {WINDOWS[window]}" if window in WINDOWS else "too few to judge"
+        where = f"too few in {WINDOWS[window]}" if window and window in WINDOWS else "too few to judge"
         return Badge("inconclusive", where)
     if verdict == "not_estimable":
         return Badge("not_estimable", "not estimable")

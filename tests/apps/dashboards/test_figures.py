@@ -14,9 +14,10 @@ from django.contrib.staticfiles import finders
 
 from apps.dashboards.assets import PLOTLY, HashedStaticFiles, PlotlyFinder, plotly_style_ids
 from apps.dashboards.drawings import dot, sparkline
-from apps.dashboards.figures import Curve, Line, Mark, heat_map_figure, reliability_figure, trend_figure
+from apps.dashboards.figures import heat_map_figure, reliability_figure, trend_figure
 from apps.dashboards.history import package_changes, version_events
 from apps.dashboards.palette import TOKENS, group_colour
+from apps.dashboards.series import Curve, Line, Mark
 from apps.dashboards.tables import table
 from apps.dashboards.words import badge, bound_text, duration, interval, percent
 
