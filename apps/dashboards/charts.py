@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from apps.dashboards.figures import Figure, heat_map_figure, reliability_figure, trend_figure
 from apps.dashboards.groups import SUPPRESSED, hue_of, verdict_of
 from apps.dashboards.history import Event
 from apps.dashboards.palette import UNKNOWN
 from apps.dashboards.reading import Reading, Result, in_order, levels
-from apps.dashboards.series import Curve, Line, Mark
+from apps.dashboards.series import Curve, Line, Mark, broken
 from apps.dashboards.tables import Table, table
 from apps.dashboards.topics import Choice
 from apps.dashboards.words import (
@@ -28,6 +28,7 @@ from apps.registry.spec import ModelSpec
 
 LINES_AT_MOST = 6
 MARKS_AT_MOST = 6
+GAP = timedelta(days=3)
 _CELL_WORDS = {"breach": "breach", "inconclusive": "too few", "not_estimable": "not estimable", "within": "within"}
 
 
@@ -78,7 +79,8 @@ def trend_chart(
         colour = f"--group-{hue_of(spec, choice.attribute, group)}" if group else "--group-1"
         name = group_name(group)
         value, low, high = _known(one.value), _known(one.low), _known(one.high)
-        lines.append(Line(name, colour, one.as_of, value, low, high, one.verdict, emphasised=place == 0))
+        line = Line(name, colour, one.as_of, value, low, high, one.verdict, emphasised=place == 0)
+        lines.append(broken(line, longest=GAP))
         words = [verdict or "no bound" for verdict in one.verdict]
         rows += list(zip(one.as_of, [name] * len(value), value, low, high, words, one.run_id, strict=True))
     moments = [at for line in lines for at in line.as_of]

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 _NAMED_PACKAGES = 3
+_SEVERITIES = ("critical", "high", "medium", "low")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,20 @@ def package_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]
     if len(changes) <= _NAMED_PACKAGES:
         return changes
     return [*changes[:_NAMED_PACKAGES], f"{len(changes) - _NAMED_PACKAGES} more packages"]
+
+
+def finding_events(opened: Iterable[tuple[datetime, str]]) -> list[Event]:
+    """Openings of findings, one event a moment: (moment, severity) of each -> how many, and the severest."""
+    by_moment: dict[datetime, list[str]] = {}
+    for at, severity in opened:
+        by_moment.setdefault(at, []).append(severity)
+    events = []
+    for at, found in by_moment.items():
+        severest = next((name for name in _SEVERITIES if name in found), found[0])
+        many = len(found) > 1
+        text = f"{len(found)} findings opened, the severest {severest}." if many else f"Finding opened, {severest}."
+        events.append(Event(at, "finding", text, ""))
+    return events
 
 
 def newest_first(events: Iterable[Event]) -> list[Event]:

@@ -197,10 +197,16 @@ def _window_row(
         n=runs[window].n,
         value="–" if result is None or hidden else number(result["value"], metric_digits(metric)),
         interval=interval(low, high, metric_digits(metric)),
-        status=badge(verdict_of(result), (result or {}).get("severity"))
-        if not (result or {}).get("suppressed")
-        else Badge("plain", "not shown"),
+        status=_window_status(runs[window].n, result),
     )
+
+
+def _window_status(n: int, result: Result | None) -> Badge:
+    if n == 0:
+        return Badge("stale", "no data")
+    if result is None or result.get("suppressed"):
+        return Badge("plain", "not shown")
+    return badge(verdict_of(result), result.get("severity"))
 
 
 def _windows_of(headline: Result | None) -> str:

@@ -18,7 +18,7 @@ _NOUNS = {
     "non_binary": "non-binary people",
 }
 _GENDER = {"sex", "gender"}
-_ORIGIN = {"race", "ethnicity", "ethnic_group", "ethnic"}
+_ORIGIN = {"race", "ethnicity", "ethnic"}
 _PLACE = {"region", "country", "location", "continent", "state", "territory", "site"}
 _COMPARISON = re.compile(r"^(Less|Greater|Under|Over|Below|Above|More|Older|Younger)\b")
 
@@ -29,17 +29,17 @@ def group_phrase(attribute: str, group: str) -> str:
     before: list[str] = []
     after: list[str] = []
     for name, level in zip(attribute.split("*"), group.split("*"), strict=True):
-        family = name.lower()
+        words = name.lower().split("_")
         if level == "unknown":
             after.append(f"of unknown {name.replace('_', ' ')}")
-        elif family in _GENDER and level.lower() in _NOUNS:
+        elif words[-1] in _GENDER and level.lower() in _NOUNS:
             noun = _NOUNS[level.lower()]
-        elif family in _ORIGIN:
+        elif _ORIGIN & set(words):
             before.append(level if level.lower() != "other" else "other")
             after += [f"(by {name.replace('_', ' ')})"] if level.lower() == "other" else []
-        elif family.startswith("age"):
+        elif "age" in words:
             after.append(f"aged {_COMPARISON.sub(lambda found: found.group().lower(), level)}")
-        elif family in _PLACE:
+        elif words[-1] in _PLACE:
             after.append(f"from {level}")
         else:
             after.append(f"with {name.replace('_', ' ')} {level}")

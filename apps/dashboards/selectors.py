@@ -8,21 +8,22 @@ from typing import Any
 
 from apps.common import clock
 from apps.dashboards.charts import trend_groups
-from apps.dashboards.history import Event, newest_first, version_events
+from apps.dashboards.history import Event, finding_events, newest_first, version_events
 from apps.dashboards.panels import Panel, headline_of, panel
 from apps.dashboards.portfolio import PortfolioEntry, portfolio_entry, status_of
 from apps.dashboards.reading import Reading
-from apps.dashboards.topics import Choice
+from apps.dashboards.topics import Choice, topic_of
 from apps.dashboards.words import Badge, percent
 from apps.monitoring import selectors as monitoring
-from apps.monitoring.selectors import Freshness, TrendSeries
+from apps.monitoring.selectors import Freshness, PortfolioRow, TrendSeries
 from apps.registry import selectors as registry
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors as responses
 from apps.responses.selectors import FindingRow
 from apps.thresholds import selectors as thresholds
 
-EVENTS_AT_MOST = 12
+EVENTS_AT_MOST = 8
+FINDINGS_AT_MOST = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,13 @@ class ModelPage:
 
 @dataclass(frozen=True, slots=True)
 class ModelHead:
-    """What stands above the panel: status over all windows, freshness, newest version, open findings."""
+    """What stands above the panel: status over all windows, freshness, newest version, open findings.
+
+    worst: where to look first, as the switches' values; empty unless something is in breach.
+    """
 
     status: Badge
+    worst: Mapping[str, str]
     fresh: Freshness
     version: str
     findings: tuple[FindingRow, ...]
@@ -93,10 +98,19 @@ def model_head(spec: ModelSpec) -> ModelHead:
     versions = registry.version_details(spec.id)
     return ModelHead(
         status=status_of(row, fresh),
+        worst=_worst(row),
         fresh=fresh,
         version=versions[0]["version"] if versions else "",
         findings=responses.open_findings([spec.id]),
     )
+
+
+def _worst(row: PortfolioRow | None) -> Mapping[str, str]:
+    worst = row.worst if row else None
+    topic = topic_of(worst.metric) if worst else None
+    if worst is None or topic is None or worst.verdict != "breach":
+        return {}
+    return {"window": worst.window, "attribute": worst.attribute, "metric": topic.key}
 
 
 def history(spec: ModelSpec) -> tuple[Event, ...]:
@@ -111,10 +125,8 @@ def history(spec: ModelSpec) -> tuple[Event, ...]:
         )
         for policy in thresholds.policy_versions(spec.id)
     ]
-    events += [
-        Event(finding.opened_as_of, "finding", f"Finding opened: {finding.sentence}", "")
-        for finding in responses.findings(spec.id, limit=EVENTS_AT_MOST)
-    ]
+    recent = responses.findings(spec.id, limit=FINDINGS_AT_MOST)
+    events += finding_events((finding.opened_as_of, finding.severity) for finding in recent)
     return tuple(newest_first(events)[:EVENTS_AT_MOST])
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,21 @@ class Curve:
     low: Sequence[float]
     high: Sequence[float]
     n: Sequence[int]
+
+
+def broken(line: Line, *, longest: timedelta) -> Line:
+    """The line with an empty moment inside every gap longer than `longest`, so that nothing is drawn across it."""
+    gaps = [i for i, (one, two) in enumerate(pairwise(line.as_of), start=1) if two - one > longest]
+    if not gaps:
+        return line
+    as_of, verdict = list(line.as_of), list(line.verdict)
+    value, low, high = list(line.value), list(line.low), list(line.high)
+    for i in reversed(gaps):
+        as_of.insert(i, as_of[i - 1] + (as_of[i] - as_of[i - 1]) / 2)
+        verdict.insert(i, "")
+        for column in (value, low, high):
+            column.insert(i, None)
+    return replace(line, as_of=as_of, value=value, low=low, high=high, verdict=verdict)
 
 
 def numbers(values: Iterable[float | None]) -> list[float | None]:

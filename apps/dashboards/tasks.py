@@ -13,25 +13,27 @@ from django.urls import reverse
 from apps.accounts.permissions import may, may_somewhere
 from apps.common import clock
 from apps.dashboards.portfolio import PortfolioEntry, filtered
+from apps.dashboards.sentences import headline
 from apps.dashboards.topics import topic_of
 from apps.dashboards.words import Badge, badge
-from apps.registry.spec import ModelSpec
+from apps.registry.spec import ModelSpec, Words
 from apps.responses import selectors as responses
 from apps.responses.selectors import FindingRow
 
 TASKS_AT_MOST = 8
-FINDINGS_AT_MOST = 5
+FINDINGS_SHOWN = 4
 RUNGS = ("Alert", "Monitor closer", "Restrict", "Escalate")
 _SEVERITY_ORDER = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One thing that a person is asked to do."""
+    """What a person is asked to do about one model; `more` counts its further findings."""
 
     kind: str
     text: str
     model: str
+    more: int
     status: Badge
     since: datetime
     url: str
@@ -39,12 +41,15 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
+    """Tasks, one a model; `total` is the number of findings that wait, `models` of how many models."""
+
     tasks: tuple[Task, ...]
     total: int
+    models: int
 
     @property
     def more(self) -> bool:
-        return self.total > len(self.tasks)
+        return self.models > len(self.tasks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +111,28 @@ def greeting(user: Any) -> str:
     return f"Hello, {user.first_name or user.display_name}"
 
 
-def waiting(user: Any) -> Waiting:
-    """What waits for the person, severest first."""
+def waiting(user: Any, specs: Sequence[ModelSpec]) -> Waiting:
+    """What waits for the person: one task a model, its severest finding first. `specs` are the models they see."""
     found = responses.waiting_for(user)
+    words = {spec.id: spec.words for spec in specs}
+    by_model: dict[int, list[FindingRow]] = {}
+    for finding in found:
+        by_model.setdefault(finding.model_id, []).append(finding)
     return Waiting(
         tuple(
             Task(
                 kind="Acknowledge",
-                text=finding.sentence,
-                model=finding.model_name,
-                status=badge("breach", finding.severity),
-                since=finding.opened_as_of,
-                url=f"{finding_url(finding.model_slug, finding)}#findings",
+                text=finding_text(of_model[0], words.get(of_model[0].model_id)),
+                model=of_model[0].model_name,
+                more=len(of_model) - 1,
+                status=badge("breach", of_model[0].severity),
+                since=min(finding.opened_as_of for finding in of_model),
+                url=f"{finding_url(of_model[0].model_slug, of_model[0])}#findings",
             )
-            for finding in found[:TASKS_AT_MOST]
+            for of_model in list(by_model.values())[:TASKS_AT_MOST]
         ),
         len(found),
+        len(by_model),
     )
 
 
@@ -134,14 +145,14 @@ def ladder(findings: Sequence[FindingRow]) -> tuple[Rung, ...]:
 
 
 def finding_rows(user: Any, spec: ModelSpec, findings: Sequence[FindingRow]) -> Mapping[str, Any]:
-    """The open findings of a model for its page: the severest few, and how many there are."""
+    """The open findings of a model for its page, severest first."""
     ordered = sorted(findings, key=_urgency)
     allowed = may_somewhere(user, "finding.acknowledge") and may(user, "finding.acknowledge", spec)
     return {
         "findings": [
             FindingLine(
                 id=finding.id,
-                text=finding.sentence,
+                text=finding_text(finding, spec.words),
                 status=badge("breach", finding.severity),
                 standing=finding.standing,
                 since=finding.opened_as_of,
@@ -150,11 +161,24 @@ def finding_rows(user: Any, spec: ModelSpec, findings: Sequence[FindingRow]) -> 
                 acknowledged_at=finding.acknowledged_at,
                 may_acknowledge=allowed and finding.acknowledged_at is None,
             )
-            for finding in ordered[:FINDINGS_AT_MOST]
+            for finding in ordered
         ],
-        "findings_total": len(ordered),
-        "more_findings": len(ordered) > FINDINGS_AT_MOST,
+        "findings_shown": FINDINGS_SHOWN,
     }
+
+
+def finding_text(finding: FindingRow, words: Words | None) -> str:
+    """The finding as the model page says it; as it was recorded where the model's words are not at hand."""
+    if words is None or finding.value is None:
+        return finding.sentence
+    result = {
+        "metric": finding.metric,
+        "attribute": finding.attribute,
+        "group": finding.group,
+        "reference": finding.reference,
+        "value": finding.value,
+    }
+    return headline(result, words)
 
 
 def finding_url(slug: str, finding: FindingRow) -> str:

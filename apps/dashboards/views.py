@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import messages
@@ -38,12 +40,13 @@ if TYPE_CHECKING:
 def inbox(request: HttpRequest) -> HttpResponse:
     """What waits for this person, and the models that they may see."""
     sees_models = may_somewhere(request.user, "model.view")
-    context: dict[str, Any] = {"portfolio": _portfolio(request, "inbox") if sees_models else None}
+    specs = selectors.specs_visible_to(request.user)
+    context: dict[str, Any] = {"portfolio": _portfolio(request, "inbox", specs) if sees_models else None}
     if _fragment(request, "portfolio") and sees_models:
         return render(request, "dashboards/_portfolio.html", context)
-    context |= {"greeting": greeting(request.user), "waiting": waiting(request.user)}
+    context |= {"greeting": greeting(request.user), "waiting": waiting(request.user, specs)}
     if may_somewhere(request.user, "health.view"):
-        context["objectives"] = objectives(selectors.specs_visible_to(request.user))
+        context["objectives"] = objectives(specs)
     return render(request, "dashboards/inbox.html", context)
 
 
@@ -51,8 +54,9 @@ def inbox(request: HttpRequest) -> HttpResponse:
 @requires("model.view")
 def models(request: HttpRequest) -> HttpResponse:
     """The models that this person may see."""
+    specs = selectors.specs_visible_to(request.user)
     template = "dashboards/_portfolio.html" if _fragment(request, "portfolio") else "dashboards/models.html"
-    return render(request, template, {"portfolio": _portfolio(request, "models")})
+    return render(request, template, {"portfolio": _portfolio(request, "models", specs)})
 
 
 @require_GET
@@ -60,7 +64,9 @@ def models(request: HttpRequest) -> HttpResponse:
 def model(request: HttpRequest, slug: str) -> HttpResponse:
     """One model under the chosen window, attribute and metric; HTMX gets the panel alone."""
     spec = _visible_model(request, slug)
-    choice = _choice(request, spec)
+    fragment = _fragment(request, "panel")
+    head = None if fragment else selectors.model_head(spec)
+    choice = _choice(request, spec, head.worst if head else {})
     page = selectors.model_page(spec, choice)
     context: dict[str, Any] = {
         "spec": spec,
@@ -70,9 +76,10 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
         "events": page.events,
         "confidence": page.confidence,
     }
-    if _fragment(request, "panel"):
+    if head is None:
         return render(request, "dashboards/_panel.html", context)
-    return render(request, "dashboards/model.html", context | _model_head(request, spec))
+    context |= {"head": head, "ladder": ladder(head.findings), **finding_rows(request.user, spec, head.findings)}
+    return render(request, "dashboards/model.html", context)
 
 
 @require_GET
@@ -179,28 +186,19 @@ def _visible_run(request: HttpRequest, run_id: int) -> tuple[RunRow, ModelSpec]:
     return row, registry.model_spec_by_id(row.model_id)
 
 
-def _choice(request: HttpRequest, spec: ModelSpec) -> Choice:
+def _choice(request: HttpRequest, spec: ModelSpec, first: Mapping[str, str] = MappingProxyType({})) -> Choice:
+    """What the switches say; a reader who has chosen nothing is led to `first`."""
+    asked = {name: request.GET[name] for name in ("window", "attribute", "metric") if name in request.GET}
     try:
-        return choose(spec, request.GET)
+        return choose(spec, asked or first)
     except ValueError as error:
         raise Http404(str(error)) from None
 
 
-def _portfolio(request: HttpRequest, page: str) -> Portfolio:
+def _portfolio(request: HttpRequest, page: str, specs: Sequence[ModelSpec]) -> Portfolio:
     asked = request.GET.get("show", "all")
-    entries = selectors.portfolio(selectors.specs_visible_to(request.user))
+    entries = selectors.portfolio(specs)
     return Portfolio.of(entries, asked if asked in FILTERS else "all", page, request.user)
-
-
-def _model_head(request: HttpRequest, spec: ModelSpec) -> dict[str, Any]:
-    head = selectors.model_head(spec)
-    return {
-        "status": head.status,
-        "fresh": head.fresh,
-        "version": head.version,
-        "ladder": ladder(head.findings),
-        **finding_rows(request.user, spec, head.findings),
-    }
 
 
 def _tabled(panel: Any) -> list[GroupTable | Any]:

@@ -15,9 +15,9 @@ from django.contrib.staticfiles import finders
 from apps.dashboards.assets import PLOTLY, HashedStaticFiles, PlotlyFinder, plotly_style_ids
 from apps.dashboards.drawings import dot, sparkline
 from apps.dashboards.figures import heat_map_figure, reliability_figure, trend_figure
-from apps.dashboards.history import package_changes, version_events
+from apps.dashboards.history import finding_events, package_changes, version_events
 from apps.dashboards.palette import TOKENS, group_colour
-from apps.dashboards.series import Curve, Line, Mark
+from apps.dashboards.series import Curve, Line, Mark, broken
 from apps.dashboards.tables import table
 from apps.dashboards.words import badge, bound_text, duration, interval, percent
 
@@ -180,3 +180,16 @@ def test_hashed_files_tolerate_a_reference_to_a_file_that_is_not_there(tmp_path:
     written = (tmp_path / storage.stored_name("a.css")).read_text()
     assert "missing.png" in written
     assert re.search(r"b\.[0-9a-f]{12}\.svg", written)
+
+
+def test_nothing_is_drawn_across_a_gap_in_the_data() -> None:
+    far = line(as_of=[*DAYS[:3], DAYS[3] + timedelta(days=9)], value=[0.9, 0.85, 0.8, 0.7])
+    drawn = broken(far, longest=timedelta(days=3))
+    assert list(drawn.value) == [0.9, 0.85, 0.8, None, 0.7]
+    assert list(drawn.as_of) == sorted(drawn.as_of)
+    assert broken(line(), longest=timedelta(days=3)) == line()
+
+
+def test_findings_of_one_moment_are_one_event() -> None:
+    events = finding_events([(DAYS[0], "low"), (DAYS[0], "high"), (DAYS[1], "medium")])
+    assert [event.text for event in events] == ["2 findings opened, the severest high.", "Finding opened, medium."]

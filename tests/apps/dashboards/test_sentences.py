@@ -152,6 +152,8 @@ def test_selective_labels_are_a_warning() -> None:
         ("sex*race", "Female*Black", "Black women"),
         ("age_band", "Less than 25", "people aged less than 25"),
         ("region", "APAC", "people from APAC"),
+        ("reporting_region", "APAC", "people from APAC"),
+        ("claimant_age", "50 and over", "people aged 50 and over"),
         ("disability", "yes", "people with disability yes"),
         ("race", "unknown", "people of unknown race"),
         ("sex*race*age_band", "Male*Asian*25-45", "Asian men aged 25-45"),
