@@ -73,6 +73,14 @@ class ModelBody(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = "Preset of the industry; risk assessment to follow"
     family: Annotated[str, Meta(max_length=64, description="Models of one family may be pooled.")] = ""
+    segment: Annotated[
+        str,
+        Meta(
+            max_length=40,
+            description="The protected attribute by which a change of a disparity is split into mix and rates; without "
+            "one, the attribute that explains most is chosen each time.",
+        ),
+    ] = ""
     bounds: Annotated[
         dict[str, BoundBody],
         Meta(max_length=40, description="The assessment's own bounds by metric; without any, the industry's preset."),
@@ -91,6 +99,7 @@ class ModelAnswer(Struct, frozen=True):
     owner: str
     words: WordsBody
     protected_attributes: list[ProtectedAttributeBody]
+    segment: str
     versions: list[str]
 
 

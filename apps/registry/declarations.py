@@ -99,6 +99,14 @@ def pairs_of(declared: Sequence[AttributeDeclaration]) -> tuple[tuple[str, str],
     return tuple((one, two) for one, two in sorted(found, key=lambda pair: (order[pair[0]], order[pair[1]])))
 
 
+def check_segment(segment: str, declared: Sequence[AttributeDeclaration]) -> str:
+    """The declared attribute by which changes are explained, or "" for none. Raises Refused."""
+    names = [attribute.name for attribute in declared]
+    if segment and segment not in names:
+        raise Refused("segment", f"{segment!r} is none of this model's attributes {', '.join(names)}.")
+    return segment
+
+
 def check_text(value: str, field: str, *, longest: int) -> str:
     """`value` without surrounding blanks; refused when empty, too long or with control characters."""
     text = value.strip()

@@ -28,6 +28,9 @@ class MonitoredModel(models.Model):
     family = models.CharField(max_length=64, blank=True)
     favourable_decision = models.PositiveSmallIntegerField()
     words = models.JSONField()
+    segment = models.CharField(
+        max_length=40, blank=True, help_text="The protected attribute by which changes are split into mix and rates."
+    )
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="owned_models"
     )

@@ -111,6 +111,7 @@ def _spec(model: MonitoredModel) -> ModelSpec:
         attributes=tuple(AttributeSpec(each.name, tuple(each.levels), each.reference) for each in attributes),
         pairs=tuple((each.name, partner) for each in attributes for partner in each.pairs),
         versions=MappingProxyType({version.version: version.pk for version in model.versions.all()}),
+        segment=model.segment,
     )
 
 

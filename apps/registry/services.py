@@ -22,6 +22,7 @@ from apps.registry.declarations import (
     VERSION,
     AttributeDeclaration,
     check_attributes,
+    check_segment,
     check_text,
     pairs_of,
 )
@@ -45,11 +46,14 @@ def model_register(
     owner: str,
     words: Words = DEFAULT_WORDS,
     family: str = "",
+    segment: str = "",
 ) -> ModelSpec:
     """Register a model with its protected attributes.
 
     `owner` names who answers for the model. Where it is the user name or e-mail address of a person here, that
-    person becomes its model owner (object permission ``registry.own_model``); otherwise it stays a name.
+    person becomes its model owner (object permission ``registry.own_model``); otherwise it stays a name. `segment`
+    names the attribute by which a change of a disparity is split into mix and rates; without one, the attribute that
+    explains most is chosen each time.
 
     Raises
     ------
@@ -65,6 +69,7 @@ def model_register(
     if favourable_decision not in (0, 1):
         raise Refused("favourable_decision", f"{favourable_decision!r} must be 0 or 1.")
     check_attributes(attributes)
+    check_segment(segment, attributes)
     pairs = pairs_of(attributes)
     owner_name = check_text(owner, "owner", longest=200)
     person = _person(owner_name)
@@ -79,6 +84,7 @@ def model_register(
                 family=check_text(family, "family", longest=64) if family else "",
                 favourable_decision=favourable_decision,
                 words=_checked_words(words),
+                segment=segment,
                 owner=person,
                 owner_name=owner_name,
             )

@@ -43,6 +43,8 @@ class ModelSpec:
     attributes: tuple[AttributeSpec, ...]
     pairs: tuple[tuple[str, str], ...]
     versions: Mapping[str, int]
+    segment: str = ""
+    """The attribute by which changes of a disparity are split into mix and rates; "" where none is declared."""
 
     @property
     def attribute_names(self) -> tuple[str, ...]:
@@ -59,7 +61,8 @@ class ModelSpec:
 
     def plan(self) -> Plan:
         """What is measured: every attribute against its reference, the declared pairs, the full intersection."""
-        return Plan(references={attribute.name: attribute.reference for attribute in self.attributes}, pairs=self.pairs)
+        references = {attribute.name: attribute.reference for attribute in self.attributes}
+        return Plan(references=references, pairs=self.pairs, segment=self.segment or None)
 
 
 def cube_schema(attributes: tuple[AttributeSpec, ...]) -> CubeSchema:

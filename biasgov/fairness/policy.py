@@ -182,10 +182,14 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is compared: the governed reference level of every attribute and the declared pairs of attributes."""
+    """What is compared: the governed reference level of every attribute and the declared pairs of attributes.
+
+    segment: the attribute by which a change of a disparity is split into mix and rates, if one is declared.
+    """
 
     references: Mapping[str, str]
     pairs: tuple[tuple[str, str], ...] = ()
+    segment: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "references", dict(self.references))
@@ -213,14 +217,17 @@ class Plan:
         return tuple(chosen.values())
 
     def to_dict(self) -> dict[str, Any]:
-        return {"references": dict(self.references), "pairs": [list(pair) for pair in self.pairs]}
+        described = {"references": dict(self.references), "pairs": [list(pair) for pair in self.pairs]}
+        return described | ({"segment": self.segment} if self.segment is not None else {})
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Plan:
         """Inverse of `to_dict`. Raises ValueError for anything else."""
         try:
             pairs = tuple((str(first), str(second)) for first, second in fields.get("pairs", ()))
-            return cls({str(name): str(level) for name, level in fields["references"].items()}, pairs)
+            references = {str(name): str(level) for name, level in fields["references"].items()}
+            segment = fields.get("segment")
+            return cls(references, pairs, None if segment is None else str(segment))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a plan: {fields!r}") from error
 

@@ -54,6 +54,7 @@ def register_model(call: Call[ModelBody]) -> Answer:
             owner=body.owner,
             words=Words(_two(body.words.decision), _two(body.words.outcome)),
             family=body.family,
+            segment=body.segment,
         )
         _publish_first_policy(spec, body, actor=call.bearer.actor)
     return Answer(201, model_answer(spec))
@@ -120,6 +121,7 @@ def model_answer(spec: ModelSpec) -> ModelAnswer:
             )
             for each in spec.attributes
         ],
+        segment=spec.segment,
         versions=sorted(spec.versions, key=lambda name: spec.versions[name]),
     )
 

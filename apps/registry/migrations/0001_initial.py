@@ -28,6 +28,7 @@ class Migration(migrations.Migration):
                 ('family', models.CharField(blank=True, max_length=64)),
                 ('favourable_decision', models.PositiveSmallIntegerField()),
                 ('words', models.JSONField()),
+                ('segment', models.CharField(blank=True, help_text='The protected attribute by which changes are split into mix and rates.', max_length=40)),
                 ('owner_name', models.CharField(max_length=200)),
                 ('created_at', models.DateTimeField(default=apps.common.clock.now, editable=False)),
                 ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='owned_models', to=settings.AUTH_USER_MODEL)),

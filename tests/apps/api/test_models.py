@@ -43,6 +43,17 @@ def test_an_assessments_own_bounds_take_the_place_of_the_preset(db: None) -> Non
     assert policy.bounds == {"equalized_odds_difference": Bound(None, 0.04)}
 
 
+def test_changes_are_explained_by_a_declared_attribute_or_by_none(db: None) -> None:
+    answer = caller("admin").post("models", MODEL_EXAMPLE | {"segment": "age"})
+    assert (answer.status_code, answer.json()["segment"]) == (201, "age")
+    assert model_spec("card-limit").plan().segment == "age"
+    caller("admin").post("models", MODEL_EXAMPLE | {"slug": "lending"})
+    assert model_spec("lending").plan().segment is None
+    refused = caller("admin").post("models", MODEL_EXAMPLE | {"slug": "renting", "segment": "region"})
+    assert fields_of(problem(refused, 422)) == ["segment"]
+    assert not MonitoredModel.objects.filter(slug="renting").exists()
+
+
 @pytest.mark.parametrize("bounds", [{"fairness": {"upper": 1}}, {"fpr_gap": {"lower": 2, "upper": 1}}])
 def test_bounds_that_mean_nothing_register_nothing(db: None, bounds: dict[str, Any]) -> None:
     answer = caller("admin").post("models", MODEL_EXAMPLE | {"bounds": bounds})
