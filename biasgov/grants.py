@@ -1,6 +1,7 @@
 """Who may do what to which table: the whole privilege matrix of the two sides, in one place.
 
-`apply` revokes everything and grants what stands here, so a privilege that is not in the table does not exist.
+`apply` revokes everything and grants what stands here, so a privilege that is not in the table does not exist. Neither
+side may make temporary tables: they come before others of their name wherever a search path does not say otherwise.
 Column lists may be given as ``UPDATE(column, column)``.
 """
 
@@ -98,15 +99,13 @@ GRANTS: dict[str, dict[str, str]] = {
 }
 
 
-def apply(connection: Any, *, owner: str = OWNER) -> None:
-    """Make the privileges of both sides what this module says.
+def apply(connection: Any) -> None:
+    """Make the privileges of both sides what this module says. Whoever may insert may use the table's sequences.
 
     Parameters
     ----------
     connection
-        A Django or psycopg connection whose current role owns the tables.
-    owner
-        The owning role; its sequences are usable by whoever may insert.
+        A Django or psycopg connection whose current role owns the database and its tables.
 
     Raises
     ------
@@ -114,7 +113,11 @@ def apply(connection: Any, *, owner: str = OWNER) -> None:
         The matrix names a table that the migrations did not create.
     """
     with connection.cursor() as cursor:
+        cursor.execute("SELECT quote_ident(current_database())")
+        (database,) = cursor.fetchone()
+        cursor.execute(f"REVOKE CREATE, TEMPORARY ON DATABASE {database} FROM PUBLIC")
         for role, schemas in SCHEMAS.items():
+            cursor.execute(f"REVOKE CREATE, TEMPORARY ON DATABASE {database} FROM {role}")
             for schema in ("public", "vault", "cube"):
                 cursor.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role}")
                 cursor.execute(f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA {schema} FROM {role}")

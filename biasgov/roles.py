@@ -74,7 +74,7 @@ def prepare_database(admin_connection: psycopg.Connection[Any], *, database: str
         admin_connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, sql.Identifier(OWNER)))
         admin_connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
         admin_connection.execute(
-            sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(
+            sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(
                 name, sql.SQL(", ").join(map(sql.Identifier, connecting))
             )
         )
