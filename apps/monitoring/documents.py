@@ -13,7 +13,9 @@ from typing import Any
 
 import msgspec
 
-FORMAT = 1
+from apps.monitoring.suppression import suppressed
+
+FORMAT = 2
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
@@ -33,11 +35,12 @@ def close(content: Mapping[str, Any]) -> Document:
 
 
 def read(compressed: bytes) -> dict[str, Any]:
-    """The content of a stored document, its results as one mapping each."""
+    """The content of a stored document, its results as one mapping each, small groups suppressed."""
     content: dict[str, Any] = msgspec.json.decode(zlib.decompress(compressed))
     fields = content["results"]["fields"]
     content["results"] = [dict(zip(fields, row, strict=True)) for row in content["results"]["rows"]]
-    return content
+    # Documents of the first format were stored whole.
+    return suppressed(content) if content["format"] == 1 else content
 
 
 def columns(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from apps.monitoring import documents
 from apps.monitoring.code_version import code_version
 from apps.monitoring.cubes import WindowCube
 from apps.monitoring.documents import Document
+from apps.monitoring.suppression import suppressed
 from biasgov.fairness.cube import CubeSchema
 from biasgov.fairness.evaluation import Plan, Policy, Result, decide_by_window, evaluate, quality, reliability_curve
 
@@ -45,7 +46,7 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedWindow:
-    """One window's results and document, ready to be stored."""
+    """One window's results, and what may be told of them: the document, ready to be stored."""
 
     cube: WindowCube
     results: tuple[Result, ...]
@@ -100,7 +101,7 @@ def _content(
 ) -> dict[str, Any]:
     found = quality(window.cube, inputs.plan)
     singles = window.cube.schema.names
-    return {
+    whole = {
         "model": inputs.model,
         "window": window.window,
         "as_of": inputs.as_of.isoformat(),
@@ -119,7 +120,7 @@ def _content(
         "coverage": {name: found.coverage[name] for name in singles},
         "label_coverage": found.label_coverage,
         "quality": found.to_dict(),
-        "results": documents.columns([result.to_dict() for result in results]),
+        "results": [result.to_dict() for result in results],
         "reliability": {
             name: {
                 group: [point.to_dict() for point in points]
@@ -128,3 +129,6 @@ def _content(
             for name in singles
         },
     }
+    # Small groups are hidden here and not where they are shown: the web side reads whatever is stored.
+    shown = suppressed(whole)
+    return {**shown, "results": documents.columns(shown["results"])}

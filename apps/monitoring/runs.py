@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 
 from apps.common.errors import Refused
-from apps.monitoring import documents, suppression
+from apps.monitoring import documents
 from apps.monitoring.models import MonitoringRun
 from apps.monitoring.rows import RunPage, RunRow
 from apps.monitoring.windows import LENGTHS
@@ -109,7 +109,7 @@ def run_documents(run_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
             "id": identity,
             "revision": revision,
             "computed_at": computed_at.isoformat(),
-            **suppression.suppressed(documents.read(bytes(document))),
+            **documents.read(bytes(document)),
         }
         for identity, revision, computed_at, document in stored
     }

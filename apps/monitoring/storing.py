@@ -82,7 +82,7 @@ def _replace_points(run_id: int, model_id: int, window: EvaluatedWindow, as_of: 
 def _points(results: Sequence[Result], singles: set[str]) -> Iterator[tuple[Any, ...]]:
     for result in results:
         if result.group is None or (result.attribute in singles and result.measurement.known):
-            hidden = too_small({"group": result.group, "n": result.n})
+            hidden = too_small(group=result.group, n=result.n, least_n=result.measurement.least_n)
             low, high = result.interval
             yield (
                 result.metric,

@@ -1,8 +1,8 @@
-"""Hiding groups that are too small to be shown."""
+"""Hiding groups that are too small to be shown, before a run is stored: the web side may read all that is stored."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 SMALLEST_SHOWN = 10
@@ -23,42 +23,59 @@ HIDDEN_FIELDS = (
 )
 
 
-def too_small(result: Mapping[str, Any]) -> bool:
-    """Whether a result speaks of a group of fewer than ten events."""
-    return result["group"] is not None and (result["n"] is None or result["n"] < SMALLEST_SHOWN)
+def too_small(*, group: str | None, n: int | None, least_n: int | None) -> bool:
+    """Whether a result rests on a group of fewer than ten events: its own, or one that it is compared with.
+
+    `least_n` counts the events of the smallest group that the result rests on; 0 where it rests on none.
+    """
+    return _few(group, n) or 0 < (least_n or 0) < SMALLEST_SHOWN
 
 
 def suppressed(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with every too small group's figures taken out.
+    """The document with every figure taken out that speaks of a too small group, or from which its own follows.
 
-    A result of such a group becomes ``suppressed: true`` with its figures None; its label coverage and parity bounds
-    go too. A bin of a reliability curve with fewer than ten events keeps its number and nothing else.
+    A result that rests on such a group, aggregates included, becomes ``suppressed: true`` with its figures None; the
+    group's label coverage and parity bounds go too. A bin of a reliability curve with fewer than ten events keeps its
+    number and nothing else. Harmless when repeated.
     """
-    small = {(result["attribute"], result["group"]) for result in document["results"] if too_small(result)}
-    results = [
-        {**result, **dict.fromkeys(HIDDEN_FIELDS), "suppressed": True}
-        if (result["attribute"], result["group"]) in small
-        else {**result, "suppressed": False}
-        for result in document["results"]
-    ]
+    small = {(each["attribute"], each["group"]) for each in document["results"] if _few(each["group"], each["n"])}
+    # A bound on a ratio to a small group tells that group's rate.
+    against_small = {
+        (each["attribute"], each["group"])
+        for each in document["results"]
+        if each["group"] is not None and (each["attribute"], each["reference"]) in small
+    }
     quality = {
         **document["quality"],
-        **{
-            name: {
-                attribute: {group: None if (attribute, group) in small else shown for group, shown in groups.items()}
-                for attribute, groups in document["quality"][name].items()
-            }
-            for name in ("label_coverage_by_group", "parity_bounds")
-        },
+        "label_coverage_by_group": _without(document["quality"]["label_coverage_by_group"], small),
+        "parity_bounds": _without(document["quality"]["parity_bounds"], small | against_small),
     }
     curves = {
         attribute: {group: [_bin(each) for each in bins] for group, bins in groups.items()}
         for attribute, groups in document["reliability"].items()
     }
+    results = [_result(each) for each in document["results"]]
     return {**document, "results": results, "quality": quality, "reliability": curves}
 
 
+def _without(table: Mapping[str, Mapping[str, Any]], hidden: Set[tuple[str, str]]) -> dict[str, dict[str, Any]]:
+    return {
+        attribute: {group: None if (attribute, group) in hidden else shown for group, shown in groups.items()}
+        for attribute, groups in table.items()
+    }
+
+
+def _few(group: str | None, n: int | None) -> bool:
+    return group is not None and (n is None or n < SMALLEST_SHOWN)
+
+
+def _result(result: Mapping[str, Any]) -> dict[str, Any]:
+    if result.get("suppressed") or too_small(group=result["group"], n=result["n"], least_n=result["least_n"]):
+        return {**result, **dict.fromkeys(HIDDEN_FIELDS), "suppressed": True}
+    return {**result, "suppressed": False}
+
+
 def _bin(point: Mapping[str, Any]) -> dict[str, Any]:
-    if point["n"] >= SMALLEST_SHOWN:
+    if point["n"] is not None and point["n"] >= SMALLEST_SHOWN:
         return dict(point)
     return {key: value if key == "bin" else None for key, value in point.items()}
