@@ -59,7 +59,7 @@ def trend_figure(
             },
             "hovermode": "x unified",
             "showlegend": False,
-            "margin": {"l": 60, "r": room(ends), "t": 44, "b": 36},
+            "margin": {"l": 60, "r": room(ends), "t": 44 if marks else 14, "b": 36},
             "height": 340,
             "shapes": [bound_line(bound) for bound in bounds] + [mark_line(mark) for mark in marks],
             "annotations": ends + mark_labels(marks),
@@ -206,6 +206,11 @@ def _ribbon(line: Line) -> list[dict[str, Any]]:
     ]
 
 
+def _marker_size(moments_shown: int) -> int:
+    """Smaller where there are many, so that the line stays visible."""
+    return 7 if moments_shown <= 60 else 5 if moments_shown <= 150 else 4
+
+
 def _verdict_markers(line: Line) -> list[dict[str, Any]]:
     markers = []
     for verdict, symbol in _SYMBOLS.items():
@@ -223,7 +228,7 @@ def _verdict_markers(line: Line) -> list[dict[str, Any]]:
                 "marker": {
                     "color": VERDICTS[verdict],
                     "symbol": symbol,
-                    "size": 7,
+                    "size": _marker_size(len(line.as_of)),
                     "line": {"color": VERDICTS[verdict], "width": 1.5},
                 },
                 "hovertemplate": f"{_VERDICT_NAMES[verdict]}<extra></extra>",

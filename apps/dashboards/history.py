@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from apps.dashboards.words import attribute_name
+
 _NAMED_PACKAGES = 3
 _SEVERITIES = ("critical", "high", "medium", "low")
 
@@ -53,16 +55,22 @@ def package_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]
     return [*changes[:_NAMED_PACKAGES], f"{len(changes) - _NAMED_PACKAGES} more packages"]
 
 
-def finding_events(opened: Iterable[tuple[datetime, str]]) -> list[Event]:
-    """Openings of findings, one event a moment: (moment, severity) of each -> how many, and the severest."""
+def finding_events(opened: Iterable[tuple[datetime, str, str]]) -> list[Event]:
+    """Openings of findings, one event a moment: (moment, severity, attribute) of each -> how many, the severest."""
     by_moment: dict[datetime, list[str]] = {}
-    for at, severity in opened:
+    about: dict[datetime, str] = {}
+    for at, severity, attribute in opened:
         by_moment.setdefault(at, []).append(severity)
+        about[at] = attribute_name(attribute)
     events = []
     for at, found in by_moment.items():
         severest = next((name for name in _SEVERITIES if name in found), found[0])
         many = len(found) > 1
-        text = f"{len(found)} findings opened, the severest {severest}." if many else f"Finding opened, {severest}."
+        text = (
+            f"{len(found)} findings opened, the severest {severest}."
+            if many
+            else f"Finding opened on {about[at]}, {severest}."
+        )
         events.append(Event(at, "finding", text, ""))
     return events
 

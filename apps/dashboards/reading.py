@@ -47,7 +47,10 @@ class Reading:
         ]
 
     def worst(self, metric: str, attribute: str) -> Result | None:
-        """What to speak of first: the severest breach, else the furthest from parity, groups too small last."""
+        """What to speak of first: the severest breach, else the furthest from parity, groups too small last.
+
+        The aggregate comes first where it is in breach although no single group is.
+        """
         candidates = [
             each
             for (m, a, group), each in self.index.items()
@@ -57,9 +60,11 @@ class Reading:
             and each["value"] is not None
             and UNKNOWN not in group.split("*")
         ]
-        if candidates:
-            return min(candidates, key=_badness)
-        return self.result(metric, attribute) or next(
+        worst = min(candidates, key=_badness, default=None)
+        aggregate = self.result(metric, attribute)
+        if worst is not None and (worst["verdict"] == "breach" or (aggregate or {}).get("verdict") != "breach"):
+            return worst
+        return aggregate or next(
             (each for (m, a, _), each in self.index.items() if m == metric and a == attribute), None
         )
 

@@ -126,7 +126,7 @@ def history(spec: ModelSpec) -> tuple[Event, ...]:
         for policy in thresholds.policy_versions(spec.id)
     ]
     recent = responses.findings(spec.id, limit=FINDINGS_AT_MOST)
-    events += finding_events((finding.opened_as_of, finding.severity) for finding in recent)
+    events += finding_events((each.opened_as_of, each.severity, each.attribute) for each in recent)
     return tuple(newest_first(events)[:EVENTS_AT_MOST])
 
 

@@ -114,7 +114,7 @@ def coverage_sentence(attribute: str, share: float | None, result: Result, sharp
         return "There was no decision in this window."
     parts = [part.replace("_", " ") for part in attribute.split("*")]
     name = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-    known = "is" if len(parts) == 1 else "are all"
+    known = ("is", "are both", "are all")[min(len(parts), 3) - 1]
     text = f"{capitalised(name)} {known} known for {percent(share, 1)} of the decisions."
     low, high = (sharp or {}).get("low"), (sharp or {}).get("high")
     if share >= 1 or low is None or not result.get("group"):
