@@ -125,7 +125,7 @@ def false_alarm_budget(
 ) -> AlarmStatistics:
     """Alarms that a policy raises about a model under parity, watched hourly.
 
-    Costs about 0.1 s a stream and year, and more where there are many breaches. Raises ValueError for a population
+    Costs about 0.2 s a stream and year, and more where there are many breaches. Raises ValueError for a population
     that cannot be (see `Population`) and for a policy without a bound that can be simulated.
     """
     population = Population(events_per_day=events_per_day, groups=groups, selection_rate=selection_rate)
@@ -216,7 +216,7 @@ def first_alarm(
     """The first look from the end of hour `start` on at which a window holds a breach; narrower windows first.
 
     hourly: shape (groups, decision, outcome, hours). exhaustive: put every look to the evaluator, candidates or not:
-    some 400 times slower, with the same answer.
+    a hundred times slower and more, with the same answer.
     """
     names = list(windows)
     for first in range(start, hourly.shape[-1], _AT_ONCE):
