@@ -10,7 +10,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import groupby
 from threading import Lock
 
@@ -36,7 +36,10 @@ class CountedHour:
 
 @dataclass(frozen=True, slots=True)
 class WindowCube:
-    """The sum of a window's hour cubes, how many there are, their digest, and events by version id."""
+    """The sum of a window's hour cubes, how many there are, their digest, and events by version id.
+
+    `days` holds the same events by UTC day, in order of time; a day may come in several parts.
+    """
 
     window: str
     from_at: datetime
@@ -45,6 +48,7 @@ class WindowCube:
     cubes: int
     digest: str
     versions: Mapping[int, int]
+    days: tuple[tuple[date, OutcomeCube], ...] = ()
 
 
 class CubeChanged(Exception):  # noqa: N818 - not a fault: the reader tries again
@@ -98,15 +102,18 @@ def _sums(model_id: int, as_of: datetime, schema: CubeSchema) -> dict[str, Windo
     listed = _list(model_id, as_of - LONGEST, as_of)
     found: dict[str, WindowCube] = {}
     inner, inner_start = OutcomeCube.empty(schema), as_of
+    days: list[tuple[date, OutcomeCube]] = []
     for window, length in LENGTHS.items():
         start = as_of - length
         ring = [each for each in listed if start <= each.hour < inner_start]
-        inner = OutcomeCube.sum([inner, *_blocks(model_id, ring, schema)], schema)
+        blocks = _blocks(model_id, ring, schema)
+        days = blocks + days
+        inner = OutcomeCube.sum([inner, *(cube for _, cube in blocks)], schema)
         inside = [each for each in listed if each.hour >= start]
         versions: dict[int, int] = {}
         for each in inside:
             versions[each.version_id] = versions.get(each.version_id, 0) + each.n
-        found[window] = WindowCube(window, start, as_of, inner, len(inside), _digest(inside), versions)
+        found[window] = WindowCube(window, start, as_of, inner, len(inside), _digest(inside), versions, tuple(days))
         inner_start = start
     return found
 
@@ -121,12 +128,12 @@ def _list(model_id: int, start: datetime, end: datetime) -> list[_Listed]:
         return [_Listed(hour, version, n, bytes(digest)) for hour, version, n, digest in cursor.fetchall()]
 
 
-def _blocks(model_id: int, ring: Sequence[_Listed], schema: CubeSchema) -> list[OutcomeCube]:
-    """The ring's cubes summed by UTC day."""
+def _blocks(model_id: int, ring: Sequence[_Listed], schema: CubeSchema) -> list[tuple[date, OutcomeCube]]:
+    """The ring's cubes summed by UTC day, in order of time."""
     blocks = [tuple(day) for _, day in groupby(ring, key=lambda each: each.hour.astimezone(UTC).date())]
     missing = [block for block in blocks if (_name(block), schema) not in _cache]
     read = _read(model_id, [each for block in missing for each in block]) if missing else {}
-    summed: list[OutcomeCube] = []
+    summed: list[tuple[date, OutcomeCube]] = []
     for block in blocks:
         cube = _cache.get((_name(block), schema))
         if cube is None:
@@ -134,7 +141,7 @@ def _blocks(model_id: int, ring: Sequence[_Listed], schema: CubeSchema) -> list[
             parts = read or _read(model_id, block)
             cube = OutcomeCube.sum([parts[each.hour, each.version_id] for each in block], schema)
             _cache.put((_name(block), schema), cube)
-        summed.append(cube)
+        summed.append((block[0].hour.astimezone(UTC).date(), cube))
     return summed
 
 
