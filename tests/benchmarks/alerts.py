@@ -152,7 +152,8 @@ def _lines_of(cell: Cell) -> list[Line]:
             unit="a model and year",
             peer=rule,
             peer_value=cell.plain[rule].per_year,
-            ratio=cell.plain[rule].per_year / ours,
+            # Two rules without a single alarm cannot be told apart.
+            ratio=cell.plain[rule].per_year / ours if cell.plain[rule].alarms else None,
         )
         for rule in _RULES
     ]
