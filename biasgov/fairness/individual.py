@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from biasgov.fairness import measurement as why
+from biasgov.fairness.measurement import Measurement
+
 NEIGHBOURS = 5
+METRIC = "individual_fairness_distance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +87,47 @@ def individual_fairness_distance(
     mean = float(differences.mean())
     half = float(special.ndtri(0.5 + confidence / 2) * differences.std(ddof=1) / np.sqrt(len(differences)))
     return IndividualFairness(mean, max(0.0, mean - half), min(1.0, mean + half), len(matrix), neighbours)
+
+
+def measure_individual_fairness(
+    features: npt.ArrayLike, decision: npt.ArrayLike, *, confidence: float, details: Mapping[str, Any]
+) -> Measurement:
+    """The distance over a sample of everybody as a measurement: attribute "" (no attribute), group None.
+
+    n is the size of the sample and the share 1: the sample stands for all events that carry the features. It is
+    judged by its interval alone, no p-value belongs to it. Not estimable with fewer people than neighbours and one
+    more (`no_features`), and where every feature is constant. `details` are kept, with the number of neighbours.
+    Raises ValueError for shapes that differ and values that are not finite.
+    """
+    matrix = np.asarray(features, dtype=np.float64)
+    gap, found = None, None
+    if len(matrix) <= NEIGHBOURS:
+        gap = why.NO_FEATURES
+    elif not (matrix.std(axis=0) > 0).any():
+        gap = why.CONSTANT_FEATURES
+    else:
+        found = individual_fairness_distance(matrix, decision, confidence=confidence)
+    n = len(matrix)
+    return Measurement(
+        metric=METRIC,
+        attribute="",
+        group=None,
+        reference=None,
+        value=found.distance if found else None,
+        low=found.low if found else None,
+        high=found.high if found else None,
+        n=n,
+        share=1.0 if n else 0.0,
+        form="estimate",
+        numerator=None,
+        denominator=None,
+        reference_numerator=None,
+        reference_denominator=None,
+        p=None,
+        least_n=n,
+        least_cell=n,
+        method="normal" if found else "none",
+        known=True,
+        gap=gap,
+        details={**details, "neighbours": NEIGHBOURS},
+    )

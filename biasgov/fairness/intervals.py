@@ -120,6 +120,14 @@ def cramers_v(statistic: float, freedom: int, total: int, confidence: float) -> 
     """Interval of Cramér's V of a 2 x k table by inverting the noncentral chi-squared distribution.
 
     Smithson (2003), Confidence Intervals, ch. 4: V = sqrt(noncentrality / total). Unlike a bootstrap it reaches 0.
+    """
+    low, high = noncentrality_interval(statistic, freedom, confidence)
+    return min(float(np.sqrt(low / total)), 1.0), min(float(np.sqrt(high / total)), 1.0)
+
+
+def noncentrality_interval(statistic: float, freedom: int, confidence: float) -> tuple[float, float]:
+    """Interval of the noncentrality of a chi-squared statistic; both ends are 0 for a statistic small enough.
+
     Above 10,000 the square root of the statistic is normal to more digits than are shown.
     """
     ends = []
@@ -131,5 +139,5 @@ def cramers_v(statistic: float, freedom: int, total: int, confidence: float) -> 
             noncentrality = 0.0
         else:
             noncentrality = float(special.chndtrinc(statistic, freedom, probability))
-        ends.append(min(float(np.sqrt(noncentrality / total)), 1.0))
+        ends.append(noncentrality)
     return ends[0], ends[1]

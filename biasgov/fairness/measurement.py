@@ -18,6 +18,9 @@ REFERENCE_NOT_ESTIMABLE = "reference_not_estimable"
 REFERENCE_RATE_ZERO = "reference_rate_zero"
 FEWER_THAN_TWO_GROUPS = "fewer_than_two_groups"
 ONE_DECISION = "one_decision_only"
+NO_BASELINE = "no_baseline"
+NO_FEATURES = "no_features"
+CONSTANT_FEATURES = "constant_features"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from biasgov.fairness.individual import individual_fairness_distance
+from biasgov.fairness.evaluation import Bound, Policy, judge
+from biasgov.fairness.individual import individual_fairness_distance, measure_individual_fairness
 
 
 def test_two_camps_treated_alike_inside_have_no_distance() -> None:
@@ -46,3 +47,23 @@ def test_features_count_the_same_whatever_their_unit() -> None:
 def test_what_cannot_be_measured_is_refused(features: np.ndarray, decision: list[int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         individual_fairness_distance(features, decision)
+
+
+def test_the_measurement_says_how_large_the_sample_was_and_is_judged_by_its_interval():
+    rng = np.random.default_rng(4)
+    features, decision = rng.normal(size=(400, 2)), rng.integers(0, 2, 400)
+    found = measure_individual_fairness(features, decision, confidence=0.9, details={"digest": "d"})
+    alone = individual_fairness_distance(features, decision, confidence=0.9)
+    assert (found.value, found.low, found.high) == (alone.distance, alone.low, alone.high)
+    assert (found.attribute, found.group, found.n, found.p) == ("", None, 400, None)
+    assert found.details == {"digest": "d", "neighbours": 5}
+    policy = Policy(bounds={"individual_fairness_distance": Bound(None, 0.1)})
+    assert judge([found], policy)[0].verdict == "breach"
+
+
+@pytest.mark.parametrize(
+    ("features", "gap"), [(np.ones((5, 2)), "no_features"), (np.ones((50, 2)), "constant_features")]
+)
+def test_a_sample_that_says_nothing_is_not_estimable(features, gap):
+    found = measure_individual_fairness(features, np.zeros(len(features)), confidence=0.95, details={})
+    assert (found.value, found.gap) == (None, gap)
