@@ -1,4 +1,9 @@
-"""Entering the vault's tables: row level security shows nothing without a stated purpose."""
+"""Entering the vault's tables: row level security shows nothing without a stated purpose.
+
+Whoever reads for monitoring and whoever stores an upload exclude each other. Otherwise an hour could be counted with
+the attributes of before, from events that the upload, marking hours to be counted again, did not see yet: nobody
+would ever mark it. Readers do not exclude each other.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,9 @@ from psycopg.rows import tuple_row
 
 Purpose = Literal["monitoring", "upload", "erasure"]
 
+_LOCK = 7_301_002
+_LOCKING = {"monitoring": "pg_advisory_xact_lock_shared", "upload": "pg_advisory_xact_lock"}
+
 
 @contextmanager
 def entering(purpose: Purpose) -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
@@ -22,6 +30,8 @@ def entering(purpose: Purpose) -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
     with transaction.atomic():
         with connection.cursor() as outer:
             outer.execute("SELECT set_config('biasgov.purpose', %s, true)", [purpose])
+            if purpose in _LOCKING:
+                outer.execute(f"SELECT {_LOCKING[purpose]}(%s)", [_LOCK])
         with psycopg.Cursor(connection.connection, row_factory=tuple_row) as cursor:
             yield cursor
         with connection.cursor() as outer:
