@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from apps.monitoring import documents
+from apps.monitoring.changes import changes_described
 from apps.monitoring.code_version import code_version
 from apps.monitoring.cubes import WindowCube
 from apps.monitoring.documents import Document
@@ -128,6 +129,7 @@ def _content(
             }
             for name in singles
         },
+        **changes_described(window, inputs.plan),
     }
     # Small groups are hidden here and not where they are shown: the web side reads whatever is stored.
     shown = suppressed(whole)
