@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from apps.inference.shapes import Binary, Identifier, Rejection
+from apps.inference.shapes import Binary, Identifier, Rejection, Share
 from apps.registry.declarations import DEFAULT_WORDS, INDUSTRIES, RISK_LEVELS
 
 Word = Annotated[str, Meta(min_length=1, max_length=80)]
@@ -81,6 +81,18 @@ class ModelBody(Struct, frozen=True, forbid_unknown_fields=True):
             "one, the attribute that explains most is chosen each time.",
         ),
     ] = ""
+    features: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=100)]],
+        Meta(
+            max_length=64,
+            description="Numeric features of the events by which people are alike or not: individual fairness is "
+            "measured on them.",
+        ),
+    ] = []
+    population: Annotated[
+        dict[str, dict[str, Share]],
+        Meta(description="Shares of the groups the model serves, by attribute and level; each adds up to 1."),
+    ] = {}
     bounds: Annotated[
         dict[str, BoundBody],
         Meta(max_length=40, description="The assessment's own bounds by metric; without any, the industry's preset."),
@@ -100,6 +112,9 @@ class ModelAnswer(Struct, frozen=True):
     words: WordsBody
     protected_attributes: list[ProtectedAttributeBody]
     segment: str
+    family: str
+    features: list[str]
+    population: dict[str, dict[str, float]]
     versions: list[str]
 
 
@@ -122,7 +137,14 @@ class VersionBody(Struct, frozen=True, forbid_unknown_fields=True):
 
     version: VersionName
     environment: EnvironmentBody
-    training_data: Annotated[dict[str, Any], Meta(description="Any JSON about the training data.")] = {}
+    training_data: Annotated[
+        dict[str, Any],
+        Meta(
+            description="Any JSON about the training data. Two members are compared with what is seen later: "
+            "`representation` ({attribute: {level: share}}) and `score_bins` ({attribute: {level: 20 shares}}, or 20 "
+            "shares for everybody)."
+        ),
+    ] = {}
     released_at: (
         Annotated[datetime, Meta(tz=True, description="When it began to decide, where that was before now.")] | None
     ) = None

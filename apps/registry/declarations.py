@@ -18,6 +18,8 @@ SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 ATTRIBUTE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,39}")
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 LEVEL_LENGTH = 80
+FEATURES_AT_MOST = 64
+FEATURE_LENGTH = 100
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 EVENT_FIELDS = frozenset(
@@ -105,6 +107,18 @@ def check_segment(segment: str, declared: Sequence[AttributeDeclaration]) -> str
     if segment and segment not in names:
         raise Refused("segment", f"{segment!r} is none of this model's attributes {', '.join(names)}.")
     return segment
+
+
+def check_features(features: Sequence[str], declared: Sequence[AttributeDeclaration]) -> tuple[str, ...]:
+    """The names of the features by which people are alike or not, as declared. Raises Refused."""
+    if len(features) > FEATURES_AT_MOST or len(set(features)) != len(features):
+        raise Refused("features", f"There may be up to {FEATURES_AT_MOST} features, none of them named twice.")
+    protected = {attribute.name.casefold() for attribute in declared}
+    for index, name in enumerate(features):
+        check_text(name, f"features[{index}]", longest=FEATURE_LENGTH)
+        if name.strip().casefold() in protected:
+            raise Refused(f"features[{index}]", f"{name!r} is a protected attribute and no feature.", code="reserved")
+    return tuple(features)
 
 
 def check_text(value: str, field: str, *, longest: int) -> str:

@@ -31,6 +31,15 @@ class MonitoredModel(models.Model):
     segment = models.CharField(
         max_length=40, blank=True, help_text="The protected attribute by which changes are split into mix and rates."
     )
+    features = ArrayField(
+        models.CharField(max_length=100),
+        default=list,
+        blank=True,
+        help_text="What makes people alike or not, as named in events; individual fairness is measured on them.",
+    )
+    population = models.JSONField(
+        default=dict, blank=True, help_text="Declared shares of the groups the model serves, by attribute and level."
+    )
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="owned_models"
     )

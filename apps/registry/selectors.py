@@ -88,6 +88,27 @@ def version_details(model_id: int) -> tuple[dict[str, Any], ...]:
     return tuple(sorted(details, key=lambda row: (row["released_at"], row["id"]), reverse=True))
 
 
+def family_of(spec: ModelSpec) -> tuple[ModelSpec, ...]:
+    """The other models of the same declared family, in the order of registration. Three queries."""
+    if not spec.family:
+        return ()
+    return specs_of(MonitoredModel.objects.filter(family=spec.family).exclude(pk=spec.id).order_by("pk"))
+
+
+def declared_training(model_id: int) -> dict[str, dict[str, Any]]:
+    """What versions declare of their training data for comparison, by version; versions that declare nothing miss.
+
+    Each has `representation` ({attribute: {level: share}}) or `score_bins` ({attribute: {level: 20 shares}}; `*` is
+    everybody), or both, as `registry.baselines` checked them.
+    """
+    rows = ModelVersion.objects.filter(model_id=model_id).order_by("pk").values_list("version", "training_data")
+    found = {
+        version: {name: declared[name] for name in ("representation", "score_bins") if declared.get(name)}
+        for version, declared in rows
+    }
+    return {version: declared for version, declared in found.items() if declared}
+
+
 def _complete() -> QuerySet[MonitoredModel]:
     return _completed(MonitoredModel.objects.all())
 
@@ -112,6 +133,9 @@ def _spec(model: MonitoredModel) -> ModelSpec:
         pairs=tuple((each.name, partner) for each in attributes for partner in each.pairs),
         versions=MappingProxyType({version.version: version.pk for version in model.versions.all()}),
         segment=model.segment,
+        family=model.family,
+        features=tuple(model.features),
+        population=model.population,
     )
 
 

@@ -14,6 +14,7 @@ from guardian.shortcuts import assign_perm
 from apps.audit.services import append
 from apps.common import clock
 from apps.common.errors import Refused
+from apps.registry.baselines import check_score_bins, check_shares
 from apps.registry.declarations import (
     DEFAULT_WORDS,
     INDUSTRIES,
@@ -22,6 +23,7 @@ from apps.registry.declarations import (
     VERSION,
     AttributeDeclaration,
     check_attributes,
+    check_features,
     check_segment,
     check_text,
     pairs_of,
@@ -47,13 +49,16 @@ def model_register(
     words: Words = DEFAULT_WORDS,
     family: str = "",
     segment: str = "",
+    features: Sequence[str] = (),
+    population: Mapping[str, Mapping[str, float]] | None = None,
 ) -> ModelSpec:
     """Register a model with its protected attributes.
 
     `owner` names who answers for the model. Where it is the user name or e-mail address of a person here, that
     person becomes its model owner (object permission ``registry.own_model``); otherwise it stays a name. `segment`
     names the attribute by which a change of a disparity is split into mix and rates; without one, the attribute that
-    explains most is chosen each time.
+    explains most is chosen each time. `features` names those of the events by which people are alike or not.
+    `population` declares the shares of the groups the model serves, {attribute: {level: share}}.
 
     Raises
     ------
@@ -68,7 +73,7 @@ def model_register(
         raise Refused("risk_level", f"{risk_level!r} is none of {', '.join(RISK_LEVELS)}.")
     if favourable_decision not in (0, 1):
         raise Refused("favourable_decision", f"{favourable_decision!r} must be 0 or 1.")
-    check_attributes(attributes)
+    specs = check_attributes(attributes)
     check_segment(segment, attributes)
     pairs = pairs_of(attributes)
     owner_name = check_text(owner, "owner", longest=200)
@@ -85,6 +90,8 @@ def model_register(
                 favourable_decision=favourable_decision,
                 words=_checked_words(words),
                 segment=segment,
+                features=list(check_features(features, attributes)),
+                population=check_shares(population or {}, specs, field="population"),
                 owner=person,
                 owner_name=owner_name,
             )
@@ -125,7 +132,9 @@ def version_register(
 ) -> int:
     """Register a version of a model and return its id.
 
-    `released_at` says when it began to decide, where that differs from now.
+    `released_at` says when it began to decide, where that differs from now. Two members of `training_data` are
+    compared with what is seen later: `representation`, {attribute: {level: share}}, and `score_bins`, {attribute:
+    {level: 20 shares}} or 20 shares for everybody. The rest of it is kept as it is.
 
     Raises Refused naming the field; code ``exists`` when the model already has a version of that name.
     """
@@ -141,7 +150,7 @@ def version_register(
                 model=model,
                 version=version,
                 environment=dict(environment),
-                training_data=dict(training_data or {}),
+                training_data=_checked_training(training_data or {}, model_spec_by_id(model_id)),
                 released_at=released_at,
             )
             append(
@@ -155,6 +164,14 @@ def version_register(
             raise Refused("version", f"This model already has a version {version!r}.", code="exists") from None
         raise
     return registered.pk
+
+
+def _checked_training(given: Mapping[str, Any], spec: ModelSpec) -> dict[str, Any]:
+    checked = dict(given)
+    for name, check in (("representation", check_shares), ("score_bins", check_score_bins)):
+        if name in given:
+            checked[name] = check(given[name], spec.attributes, field=f"training_data.{name}")
+    return checked
 
 
 def _person(owner: str) -> Any:

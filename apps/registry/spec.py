@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from biasgov.fairness.policy import Plan
@@ -45,6 +45,12 @@ class ModelSpec:
     versions: Mapping[str, int]
     segment: str = ""
     """The attribute by which changes of a disparity are split into mix and rates; "" where none is declared."""
+    family: str = ""
+    """Models of one family are pooled where none of the windows can judge a group; "" for a model by itself."""
+    features: tuple[str, ...] = ()
+    """Names of the events' features by which people are alike or not."""
+    population: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Declared shares of the groups the model serves, by attribute and level."""
 
     @property
     def attribute_names(self) -> tuple[str, ...]:

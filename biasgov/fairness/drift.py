@@ -58,8 +58,9 @@ def shift(expected: npt.ArrayLike, counts: npt.ArrayLike, *, confidence: float) 
     chi-squared with n times the true index as noncentrality: that distribution is inverted (as for Cramér's V).
     Far from it the index is normal around the truth plus (k - 1) / n, with the variance that the delta method gives
     to sum (q - p) ln(q / p). The interval is the hull of both and of the value; its lower end is never negative, and
-    a fit better than chance gives no better upper end than the expected one. The p-value is that of Pearson's chi-squared against the expected counts. Where a category is expected or found empty,
-    half an event is added to every category of that side, as in `population_stability_index`.
+    a fit better than chance gives no better upper end than the expected one. The p-value is that of Pearson's
+    chi-squared against the expected counts. Where a category is expected or found empty, half an event is added to
+    every category of that side, as in `population_stability_index`.
 
     Raises ValueError as `population_stability_index` does.
     """

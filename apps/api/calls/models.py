@@ -55,6 +55,8 @@ def register_model(call: Call[ModelBody]) -> Answer:
             words=Words(_two(body.words.decision), _two(body.words.outcome)),
             family=body.family,
             segment=body.segment,
+            features=body.features,
+            population=body.population,
         )
         _publish_first_policy(spec, body, actor=call.bearer.actor)
     return Answer(201, model_answer(spec))
@@ -122,6 +124,9 @@ def model_answer(spec: ModelSpec) -> ModelAnswer:
             for each in spec.attributes
         ],
         segment=spec.segment,
+        family=spec.family,
+        features=list(spec.features),
+        population={name: dict(shares) for name, shares in spec.population.items()},
         versions=sorted(spec.versions, key=lambda name: spec.versions[name]),
     )
 
@@ -171,7 +176,11 @@ MODEL_EXAMPLE = {
 VERSION_EXAMPLE = {
     "version": "2.1.0",
     "environment": {"packages": {"scikit-learn": "1.9.1"}, "python": "3.11.7"},
-    "training_data": {"rows": 120000, "until": "2026-06-30"},
+    "training_data": {
+        "rows": 120000,
+        "until": "2026-06-30",
+        "representation": {"sex": {"female": 0.46, "male": 0.54}},
+    },
     "released_at": "2026-07-14T00:00:00Z",
 }
 

@@ -29,6 +29,8 @@ class Migration(migrations.Migration):
                 ('favourable_decision', models.PositiveSmallIntegerField()),
                 ('words', models.JSONField()),
                 ('segment', models.CharField(blank=True, help_text='The protected attribute by which changes are split into mix and rates.', max_length=40)),
+                ('features', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), blank=True, default=list, help_text='What makes people alike or not, as named in events; individual fairness is measured on them.', size=None)),
+                ('population', models.JSONField(blank=True, default=dict, help_text='Declared shares of the groups the model serves, by attribute and level.')),
                 ('owner_name', models.CharField(max_length=200)),
                 ('created_at', models.DateTimeField(default=apps.common.clock.now, editable=False)),
                 ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='owned_models', to=settings.AUTH_USER_MODEL)),

@@ -161,6 +161,15 @@ def test_body_that_is_not_json_is_a_bad_request(db: None, body: bytes) -> None:
     assert problem(caller("admin").post("models", body), 400)
 
 
+def test_features_and_population_are_shown_as_registered(db: None) -> None:
+    declared = {"features": ["income"], "population": {"sex": {"female": 0.5, "male": 0.5}}, "family": "cards"}
+    assert caller("admin").post("models", MODEL_EXAMPLE | declared).status_code == 201
+    shown = caller("read").get(f"models/{MODEL_EXAMPLE['slug']}").json()
+    assert {name: shown[name] for name in declared} == declared
+    bad = MODEL_EXAMPLE | {"slug": "other", "population": {"sex": {"female": 0.5, "male": 0.2}}}
+    assert fields_of(problem(caller("admin").post("models", bad), 422)) == ["population.sex"]
+
+
 def test_version_is_registered_once(spec: ModelSpec) -> None:
     who = caller("admin")
     assert who.post("models/hiring/versions", VERSION_EXAMPLE).json() == {"model": "hiring"} | VERSION_EXAMPLE
@@ -176,6 +185,8 @@ def test_version_is_registered_once(spec: ModelSpec) -> None:
         ({"environment": {"shell": "x"}}, "environment.shell"),
         ({"training_data": [1]}, "training_data"),
         ({"training_data": {"a": "\0"}}, "body"),
+        ({"training_data": {"representation": {"sex": {"female": 2}}}}, "training_data.representation.sex"),
+        ({"training_data": {"score_bins": [1]}}, "training_data.score_bins.*"),
         ({"released_at": "2099-01-01T00:00:00Z"}, "released_at"),
         ({"released_at": "2026-07-14T00:00:00"}, "released_at"),
     ],
