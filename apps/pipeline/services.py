@@ -51,6 +51,18 @@ def run_hour(leased: Sequence[inference.LeasedHour]) -> None:
             inference.hours_release(held)
 
 
+def run_hours(leased: Sequence[inference.LeasedHour]) -> None:
+    """`run_hour`, and if a record in the vault is damaged, hour by hour: the hours without it must not wait for it."""
+    try:
+        run_hour(leased)
+    except vault.VaultError:
+        if len(leased) == 1:
+            raise
+        for each in leased:
+            with _reported(f"counting the hour {each.hour} of model {each.model_id}"):
+                run_hour([each])
+
+
 def run_evaluation(due: monitoring.DueEvaluation) -> None:
     """Evaluate the three windows of one due moment; the runs wait for the governance wing's answer from then on."""
     spec = registry.model_spec_by_id(due.model_id)
@@ -73,7 +85,7 @@ def sweep(*, seconds: float = BUDGET) -> bool:
         if not leased:
             break
         with _reported(f"counting {len(leased)} hours of model {leased[0].model_id} from {leased[0].hour}"):
-            run_hour(leased)
+            run_hours(leased)
     more = evaluate(deadline=deadline)
     heartbeat.beat(Side.COMPUTE)
     return more or time.monotonic() >= deadline

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
+from django.db import connection
 from kombu.exceptions import OperationalError
 
 from apps.common import clock
@@ -17,6 +20,8 @@ from apps.pipeline import tasks
 from apps.pipeline.models import UnansweredEvaluation
 from apps.registry.spec import ModelSpec
 from apps.thresholds import selectors as thresholds
+from apps.vault.pseudonyms import Pseudonymiser
+from apps.vault.purpose import entering
 from biasgov.celery import app
 from tests.apps.pipeline import world
 from tests.apps.pipeline.world import NOW
@@ -166,6 +171,35 @@ def test_one_models_fault_does_not_stop_the_others(
     assert counted_events() == 70
     assert "ValueError" in caplog.text
     assert "female" not in caplog.text, "an error's own words may quote values"
+
+
+def test_a_damaged_record_keeps_its_own_hours_from_being_counted_and_no_others(
+    spec: ModelSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    frame = world.people(200, hours=6)
+    frame["subject"] = frame["event"]
+    world.send_events(spec, frame)
+    world.send_attributes(frame)
+    with side("compute"):
+        pipeline.open_uploads()
+    victim = frame.iloc[0]
+    with side("compute"), entering("upload") as cursor:
+        cursor.execute(
+            "UPDATE vault.record SET body = set_byte(body, 40, 255 - get_byte(body, 40)) WHERE subject = %s",
+            [UUID(bytes=Pseudonymiser().one(victim["subject"]))],
+        )
+    world.compute()
+    same_hour = (frame["at"].dt.floor("h") == victim["at"].floor("h")).sum()
+    assert counted_events() == 200 - same_hour
+    assert "damaged or not its subject's" in caplog.text
+    assert not any(level in caplog.text for level in ("female", "male", "north", "south", "west"))
+    with side("web"):
+        world.send_attributes(frame.iloc[:1])
+    with clock.frozen(NOW + timedelta(minutes=3)):
+        with side("owner"), connection.cursor() as cursor:
+            cursor.execute("UPDATE inference_dirty_hour SET lease_until = NULL")
+        world.compute()
+    assert counted_events() == 200, "the sender's next upload mends it"
 
 
 def test_without_a_broker_the_round_is_done_and_the_schedule_goes_on(
