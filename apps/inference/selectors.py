@@ -11,7 +11,20 @@ import numpy as np
 import numpy.typing as npt
 from django.db import connection
 
+from apps.inference.features import FeatureSample, features_sample
 from apps.inference.packing import POSTGRES_EPOCH_MICROSECONDS, copied_rows, cursor
+
+__all__ = [
+    "EventBatch",
+    "FeatureSample",
+    "Heartbeat",
+    "Waiting",
+    "dirty_hours_waiting",
+    "events_between",
+    "features_sample",
+    "heartbeats",
+    "hours_with_events",
+]
 
 _EVENTS = """
 COPY (

@@ -7,14 +7,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from apps.inference.selectors import FeatureSample
 from apps.monitoring import documents
+from apps.monitoring.baselines import Declared, baselines_of
 from apps.monitoring.changes import changes_described
 from apps.monitoring.code_version import code_version
 from apps.monitoring.cubes import WindowCube
 from apps.monitoring.documents import Document
+from apps.monitoring.families import LONGEST, Pooled, Relatives, decide_by_family, family_described, pool
+from apps.monitoring.samples import measured_on, sample_described
 from apps.monitoring.suppression import suppressed
 from biasgov.fairness.cube import CubeSchema
-from biasgov.fairness.evaluation import Plan, Policy, Result, decide_by_window, evaluate, quality, reliability_curve
+from biasgov.fairness.drift import measure_drift
+from biasgov.fairness.evaluation import (
+    Plan,
+    Policy,
+    Result,
+    decide_by_window,
+    judge,
+    measure,
+    quality,
+    reliability_curve,
+)
 
 
 class PolicyInForce(Protocol):
@@ -34,7 +48,10 @@ class PolicyInForce(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a run is computed from besides its cubes; all of it stands in the document."""
+    """What a run is computed from besides its cubes; all of it stands in the document.
+
+    Of `samples` (by window) and `relatives`, which are read from the database, the digests stand there.
+    """
 
     model: str
     as_of: datetime
@@ -43,6 +60,9 @@ class Inputs:
     schema: CubeSchema
     plan: Plan
     version_names: Mapping[int, str]
+    declared: Declared
+    samples: Mapping[str, FeatureSample]
+    relatives: Relatives
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +94,34 @@ def evaluate_windows(cubes: Mapping[str, WindowCube], inputs: Inputs) -> list[Ev
     policy = Policy.from_dict(inputs.policy["body"])
     # The random draws follow from the counts, so that recomputing repeats them.
     seeds = {window: int(cube.digest[:12], 16) for window, cube in cubes.items()}
-    decided = decide_by_window(
-        {window: evaluate(cube.cube, inputs.plan, policy, seed=seeds[window]) for window, cube in cubes.items()}
-    )
+    decided = decide_by_window({window: _judged(cube, inputs, policy, seeds[window]) for window, cube in cubes.items()})
+    pooled = pool(cubes[LONGEST], decided[LONGEST], inputs.plan, policy, inputs.relatives)
+    decided = decide_by_family(decided, pooled)
     return [
         EvaluatedWindow(
             cube,
             decided[window],
-            documents.close(_content(cube, decided[window], inputs, seeds[window], _leans_on(window, cubes, decided))),
+            documents.close(
+                _content(cube, decided[window], inputs, seeds[window], _leans_on(window, cubes, decided), pooled)
+            ),
             seeds[window],
         )
         for window, cube in cubes.items()
     ]
+
+
+def _judged(cube: WindowCube, inputs: Inputs, policy: Policy, seed: int) -> tuple[Result, ...]:
+    measured = (
+        *measure(cube.cube, inputs.plan, confidence=policy.confidence, seed=seed),
+        *measure_drift(cube.cube, baselines_of(inputs.declared, _versions(cube, inputs)), policy),
+        *measured_on(inputs.samples.get(cube.window), inputs.declared, policy),
+    )
+    return judge(measured, policy)
+
+
+def _versions(cube: WindowCube, inputs: Inputs) -> dict[str, int]:
+    """Events by version label."""
+    return {inputs.version_names.get(key, str(key)): n for key, n in sorted(cube.versions.items())}
 
 
 def _leans_on(
@@ -98,7 +134,12 @@ def _leans_on(
 
 
 def _content(
-    window: WindowCube, results: tuple[Result, ...], inputs: Inputs, seed: int, leans_on: Mapping[str, str]
+    window: WindowCube,
+    results: tuple[Result, ...],
+    inputs: Inputs,
+    seed: int,
+    leans_on: Mapping[str, str],
+    pooled: Pooled,
 ) -> dict[str, Any]:
     found = quality(window.cube, inputs.plan)
     singles = window.cube.schema.names
@@ -110,12 +151,15 @@ def _content(
         "to": window.to_at.isoformat(),
         "state": inputs.state,
         "n": window.cube.total,
-        "versions": {inputs.version_names.get(key, str(key)): n for key, n in sorted(window.versions.items())},
+        "versions": _versions(window, inputs),
         "policy": dict(inputs.policy),
         "cubes": {"count": window.cubes, "digest": window.digest},
         "decided_from": dict(leans_on),
         "schema": window.cube.schema.to_dict(),
         "plan": inputs.plan.to_dict(),
+        "declared": inputs.declared.to_dict(),
+        **sample_described(inputs.samples.get(window.window), inputs.declared),
+        **family_described(inputs.declared.family, results, pooled),
         "code_version": code_version(),
         "seed": seed,
         "coverage": {name: found.coverage[name] for name in singles},

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from django.db import transaction
 
 from apps.common import clock
 from apps.monitoring import documents
+from apps.monitoring.baselines import Declared, declared_of
 from apps.monitoring.code_version import code_version
 from apps.monitoring.counting import hours_count
 from apps.monitoring.cubes import CountedHour, replace_hours, window_cubes
@@ -24,7 +25,9 @@ from apps.monitoring.due import (
     settle,
 )
 from apps.monitoring.evaluation import Inputs, PolicyInForce, evaluate_windows, policy_described
+from apps.monitoring.families import LONGEST, relatives_named, relatives_of
 from apps.monitoring.models import LatestEvaluation, MonitoringRun
+from apps.monitoring.samples import samples_of
 from apps.monitoring.storing import store_runs
 from apps.monitoring.windows import live_as_of, moments_touched
 from apps.registry import selectors as registry
@@ -81,16 +84,22 @@ def windows_evaluate(
     settled in the same transaction, and if it was lost nothing is stored and the answer is empty.
     """
     started = clock.now()
+    moment, schema = as_of.astimezone(UTC), spec.schema()
+    cubes = window_cubes(spec.id, moment, schema)
+    declared = declared_of(spec, cubes[LONGEST].versions)
     inputs = Inputs(
         model=spec.slug,
-        as_of=as_of.astimezone(UTC),
+        as_of=moment,
         state="final" if as_of <= started else "provisional",
         policy=policy_described(policy),
-        schema=spec.schema(),
+        schema=schema,
         plan=spec.plan(),
         version_names=spec.version_names,
+        declared=declared,
+        samples=samples_of(spec.id, declared, cubes),
+        relatives=relatives_of(spec, moment),
     )
-    evaluated = evaluate_windows(window_cubes(spec.id, inputs.as_of, inputs.schema), inputs)
+    evaluated = evaluate_windows(cubes, inputs)
     with transaction.atomic():
         if due is not None and not settle(due):
             return []
@@ -110,6 +119,7 @@ def run_recompute(*, run_id: int) -> Recomputed:
     run = MonitoringRun.objects.get(pk=run_id)
     stored = documents.read(bytes(run.document))
     cubes = window_cubes(run.model_id, run.as_of, CubeSchema.from_dict(stored["schema"]))
+    declared = Declared.from_dict(stored["declared"])
     inputs = Inputs(
         model=stored["model"],
         as_of=datetime.fromisoformat(stored["as_of"]),
@@ -118,14 +128,23 @@ def run_recompute(*, run_id: int) -> Recomputed:
         schema=CubeSchema.from_dict(stored["schema"]),
         plan=Plan.from_dict(stored["plan"]),
         version_names=registry.model_spec_by_id(run.model_id).version_names,
+        declared=declared,
+        samples=samples_of(run.model_id, declared, cubes),
+        relatives=relatives_named(stored, run.as_of),
     )
     (again,) = (each for each in evaluate_windows(cubes, inputs) if each.cube.window == run.window)
     outcome: Outcome = "same"
     if again.document.digest != run.document_digest:
         outcome = "different"
         known = {run.window: run.cubes_digest, **stored["decided_from"]}
-        if any(cubes[window].digest != digest for window, digest in known.items()):
+        moved = any(cubes[window].digest != digest for window, digest in known.items())
+        if moved or _read_beside(again.document.content) != _read_beside(stored):
             outcome = "inputs_changed"
         elif code_version() != run.code_version:
             outcome = "code_changed"
     return Recomputed(run_id, outcome, run.document_digest, again.document.digest)
+
+
+def _read_beside(content: Mapping[str, Any]) -> tuple[Any, Any]:
+    """What a run was computed from that is not in its own cubes: the sample of events, and other models' cubes."""
+    return content.get("sample"), content.get("family", {}).get("members")

@@ -29,6 +29,7 @@ CREATE TABLE inference_event_detail (
     override jsonb,
     PRIMARY KEY (model_id, event_key)
 );
+CREATE INDEX inference_event_detail_hour ON inference_event_detail (model_id, occurred_at, event_key);
 
 CREATE TABLE inference_label (
     model_id integer NOT NULL,
