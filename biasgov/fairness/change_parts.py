@@ -45,8 +45,8 @@ def parts(before: Side, after: Side, *, is_ratio: bool) -> Parts:
 
     Each group's own change in time is decomposed (Kitagawa), and the reference's is taken from the group's. A ratio
     is split on the log scale, where it is a difference, with logarithmic means as weights; both parts are then scaled
-    back, so that they add up exactly. If a rate is zero there is no log, and the ratio's change is shared as the
-    difference's.
+    back, so that they add up exactly. If nobody of the group was selected on one side there is no log: the ratio comes
+    from zero or falls to it by the group's own doing, whose parts share the change.
 
     Raises ValueError where a disparity does not exist on one side.
 
@@ -60,15 +60,16 @@ def parts(before: Side, after: Side, *, is_ratio: bool) -> Parts:
         raise ValueError("A disparity that does not exist on one side cannot be compared.")
     own = kitagawa(selected=after.x, total=after.n, reference_selected=before.x, reference_total=before.n)
     other = kitagawa(selected=after.x0, total=after.n0, reference_selected=before.x0, reference_total=before.n0)
-    weight, weight0 = 1.0, 1.0
-    rates = [_rate(after.x, after.n), _rate(before.x, before.n), _rate(after.x0, after.n0), _rate(before.x0, before.n0)]
-    if is_ratio and min(rates) > 0:
-        weight, weight0 = 1 / _logarithmic_mean(rates[0], rates[1]), 1 / _logarithmic_mean(rates[2], rates[3])
-    mix, rate = own.mix * weight - other.mix * weight0, own.rate * weight - other.rate * weight0
     if not is_ratio:
-        return Parts(mix, rate)
-    total = mix + rate
-    scale = (new - old) / total if total else 0.0
+        return Parts(own.mix - other.mix, own.rate - other.rate)
+    mix, rate = own.mix, own.rate
+    if old > 0 and new > 0:
+        weight = 1 / _logarithmic_mean(_rate(after.x, after.n), _rate(before.x, before.n))
+        weight0 = 1 / _logarithmic_mean(_rate(after.x0, after.n0), _rate(before.x0, before.n0))
+        mix, rate = own.mix * weight - other.mix * weight0, own.rate * weight - other.rate * weight0
+        scale = _logarithmic_mean(new, old)
+    else:
+        scale = (new - old) / own.difference if own.difference else 0.0
     return Parts(mix * scale, rate * scale)
 
 

@@ -19,9 +19,7 @@ LONGEST_BASELINE = 14
 SHORTEST_BASELINE = 5
 """Steps without which a baseline says nothing."""
 ALPHA = 0.05
-"""Probability that a run names any change where there was none (Bonferroni over series and possible moments)."""
-SMALLEST_SIDE = 10
-"""Events that group and reference need before and after; fewer are not spoken of."""
+"""Probability that a run names any change where there was none (Bonferroni over series and moments), at most."""
 REVERSAL = 0.1
 """Share of the change that the rates must move the other way to be called a reversal rather than noise."""
 
@@ -86,7 +84,9 @@ def disparity_changes(counts: PeriodCounts, plan: Plan) -> tuple[DisparityChange
     watched = [each for each in _series(counts, plan, baseline) if len(each.steps) > SHORTEST_BASELINE]
     if not watched:
         return ()
-    critical = NormalDist().inv_cdf(1 - ALPHA / (2 * len(watched) * counts.periods))
+    # A shift is a pair of moments, when it began and when it is noticed; each pair is a test of both directions.
+    moments = counts.periods * (counts.periods - 1) // 2
+    critical = NormalDist().inv_cdf(1 - ALPHA / (2 * len(watched) * max(moments, 1)))
     return tuple(change for each in watched for change in _changes(counts, plan, each, baseline, critical))
 
 
@@ -192,8 +192,7 @@ def _described(
     rate = watched.steps.rate
     before, after = _sides(counts.table(watched.attribute)[:, :, None], watched, old, new)
     one, two = before.disparity(is_ratio=rate.is_ratio), after.disparity(is_ratio=rate.is_ratio)
-    smallest = min(int(tally.sum()) for side in (before, after) for tally in (side.n, side.n0))
-    if one is None or two is None or smallest < SMALLEST_SIDE:
+    if one is None or two is None:
         return None
     declared = plan.segment is not None and plan.segment != watched.attribute
     names = (plan.segment,) if declared else tuple(n for n in counts.schema.names if n != watched.attribute)

@@ -11,7 +11,10 @@ Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
 
 ENOUGH = 25
-"""Events of the group, and of the reference, that a step holds at least: its rate is about normal from there on."""
+"""Events of the group, and of the reference, that a step holds at least: its rate is about normal from there on.
+
+A change has at least one step on either side, so that no group of fewer people is spoken of.
+"""
 ENOUGH_EXPECTED = 5
 """Favourable decisions that a step's ratio should rest on."""
 LABELLED = 0.8
