@@ -224,6 +224,29 @@ class ResultAnswer(Struct, frozen=True):
     suppressed: bool
 
 
+class ChangeAnswer(Struct, frozen=True):
+    """A lasting shift of one group's disparity: since when, how far, and what of it comes from mix and from rates.
+
+    `mix` and `rate` add up to `after` minus `before`; null where the model has no other attribute to compare by.
+    """
+
+    attribute: str
+    group: str
+    reference: str
+    metric: str
+    at: datetime
+    noticed_at: datetime
+    before: float
+    after: float
+    n_before: int
+    n_after: int
+    mix: float | None
+    rate: float | None
+    segment: str | None
+    segment_declared: bool
+    reverses: bool
+
+
 class RunAnswer(Struct, frozen=True, rename={"from_at": "from", "to_at": "to"}):
     """An immutable run; further members may be present."""
 
@@ -238,6 +261,9 @@ class RunAnswer(Struct, frozen=True, rename={"from_at": "from", "to_at": "to"}):
     state: Literal["provisional", "final"]
     results: list[ResultAnswer]
     revision: int | UnsetType = UNSET
+    changes: Annotated[
+        list[ChangeAnswer] | UnsetType, Meta(description="Change points; in runs of the 30 days' window only.")
+    ] = UNSET
 
 
 class MetricsAnswer(Struct, frozen=True):

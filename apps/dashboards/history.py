@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from apps.dashboards.words import attribute_name
-
 _NAMED_PACKAGES = 3
 _SEVERITIES = ("critical", "high", "medium", "low")
 
@@ -56,22 +54,15 @@ def package_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]
 
 
 def finding_events(opened: Iterable[tuple[datetime, str, str]]) -> list[Event]:
-    """Openings of findings, one event a moment: (moment, severity, attribute) of each -> how many, the severest."""
-    by_moment: dict[datetime, list[str]] = {}
-    about: dict[datetime, str] = {}
-    for at, severity, attribute in opened:
-        by_moment.setdefault(at, []).append(severity)
-        about[at] = attribute_name(attribute)
+    """Openings of findings, one event a moment: (moment, severity, sentence) of each -> how many, the worst."""
+    by_moment: dict[datetime, list[tuple[str, str]]] = {}
+    for at, severity, sentence in opened:
+        by_moment.setdefault(at, []).append((severity, sentence))
     events = []
     for at, found in by_moment.items():
-        severest = next((name for name in _SEVERITIES if name in found), found[0])
-        many = len(found) > 1
-        text = (
-            f"{len(found)} findings opened, the severest {severest}."
-            if many
-            else f"Finding opened on {about[at]}, {severest}."
-        )
-        events.append(Event(at, "finding", text, ""))
+        severity, sentence = min(found, key=lambda each: _SEVERITIES.index(each[0]))
+        text = f"{len(found)} findings opened, the worst" if len(found) > 1 else "Finding opened"
+        events.append(Event(at, "finding", f"{text} ({severity}): {sentence}", ""))
     return events
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.common import clock
+from apps.dashboards.changes import change_events
 from apps.dashboards.charts import trend_groups
 from apps.dashboards.history import Event, finding_events, newest_first, version_events
 from apps.dashboards.panels import Panel, headline_of, panel
@@ -22,16 +23,16 @@ from apps.responses import selectors as responses
 from apps.responses.selectors import FindingRow
 from apps.thresholds import selectors as thresholds
 
-EVENTS_AT_MOST = 8
-FINDINGS_AT_MOST = 60
+EVENTS_AT_MOST = 6
 
 
 @dataclass(frozen=True, slots=True)
 class ModelPage:
-    """A model's panel (None before its first run), and what changed, newest first."""
+    """A model's panel (None before its first run), and what changed, newest first: the latest and what was before."""
 
     panel: Panel | None
     events: tuple[Event, ...]
+    earlier: tuple[Event, ...]
     confidence: str
 
 
@@ -80,15 +81,18 @@ def portfolio(specs: Sequence[ModelSpec]) -> list[PortfolioEntry]:
 
 def model_page(spec: ModelSpec, choice: Choice) -> ModelPage:
     """A model under one choice; a window without a run falls back to none."""
-    events = history(spec)
+    changes = change_events(spec, choice, monitoring.changes(spec.id))
+    events = tuple(newest_first([*history(spec), *changes]))
+    latest, earlier = events[:EVENTS_AT_MOST], events[EVENTS_AT_MOST:]
     runs = monitoring.latest_runs(spec.id)
     if choice.window not in runs:
-        return ModelPage(None, events, "")
+        return ModelPage(None, latest, earlier, "")
     documents = monitoring.run_documents([run.id for run in runs.values()])
     readings = {window: Reading.of(documents[run.id]) for window, run in runs.items()}
     series = _series(spec, choice, readings[choice.window])
     body = readings[choice.window].document["policy"]["body"]
-    return ModelPage(panel(spec, choice, runs, readings, series, events), events, percent(body["confidence"]))
+    shown = panel(spec, choice, runs, readings, series, events)
+    return ModelPage(shown, latest, earlier, percent(body["confidence"]))
 
 
 def model_head(spec: ModelSpec) -> ModelHead:
@@ -113,8 +117,8 @@ def _worst(row: PortfolioRow | None) -> Mapping[str, str]:
     return {"window": worst.window, "attribute": worst.attribute, "metric": topic.key}
 
 
-def history(spec: ModelSpec) -> tuple[Event, ...]:
-    """Versions, policies and findings, newest first."""
+def history(spec: ModelSpec) -> list[Event]:
+    """Versions, policies and findings, whatever a reader looks at."""
     events = version_events(registry.version_details(spec.id))
     events += [
         Event(
@@ -125,9 +129,8 @@ def history(spec: ModelSpec) -> tuple[Event, ...]:
         )
         for policy in thresholds.policy_versions(spec.id)
     ]
-    recent = responses.findings(spec.id, limit=FINDINGS_AT_MOST)
-    events += finding_events((each.opened_as_of, each.severity, each.attribute) for each in recent)
-    return tuple(newest_first(events)[:EVENTS_AT_MOST])
+    opened = responses.findings_of(spec.id)
+    return events + finding_events((each.opened_as_of, each.severity, each.sentence) for each in opened)
 
 
 def _series(spec: ModelSpec, choice: Choice, reading: Reading) -> Mapping[str | None, TrendSeries]:

@@ -74,6 +74,7 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
         "switches": switches(spec, choice),
         "panel": page.panel,
         "events": page.events,
+        "earlier": page.earlier,
         "confidence": page.confidence,
     }
     if head is None:

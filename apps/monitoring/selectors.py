@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from apps.common import clock
 from apps.inference import selectors as inference
+from apps.monitoring.change_history import changes
 from apps.monitoring.models import LatestEvaluation
 from apps.monitoring.points import points, portfolio_points, trend
 from apps.monitoring.rows import Freshness, Point, PortfolioRow, RunPage, RunRow, TrendSeries
@@ -23,6 +24,7 @@ __all__ = [
     "RunPage",
     "RunRow",
     "TrendSeries",
+    "changes",
     "freshness",
     "latest_runs",
     "latest_runs_of",

@@ -191,8 +191,8 @@ def test_nothing_is_drawn_across_a_gap_in_the_data() -> None:
 
 
 def test_findings_of_one_moment_are_one_event() -> None:
-    events = finding_events([(DAYS[0], "low", "sex"), (DAYS[0], "high", "race"), (DAYS[1], "medium", "sex*race")])
-    assert [event.text for event in events] == [
-        "2 findings opened, the severest high.",
-        "Finding opened on sex × race, medium.",
+    opened = [(DAYS[0], "low", "One."), (DAYS[0], "high", "Two."), (DAYS[1], "medium", "Three.")]
+    assert [event.text for event in finding_events(opened)] == [
+        "2 findings opened, the worst (high): Two.",
+        "Finding opened (medium): Three.",
     ]
