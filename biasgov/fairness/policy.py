@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
@@ -98,7 +98,9 @@ NO_BOUND = Bound()
 class Policy:
     """Bounds per metric and the evidence a verdict needs.
 
-    alpha: level for the adjusted p-value. confidence: of the intervals asked of `measure`. minimum_group: events a
+    alpha: level for the adjusted p-value. confidence: of the intervals asked of `measure`. alert_confidence: of the
+    interval that must lie beyond the bound for a breach; it is looked at every hour, so it asks for more than the
+    interval that people read (docs/repeated-looks.md; never less than `confidence`). minimum_group: events a
     group needs. minimum_cell: what the metric's own denominator needs (the positives for a TPR, say).
     minimum_share: smallest share of the window's events. severity_bands: see DEFAULT_SEVERITY_BANDS.
 
@@ -108,6 +110,7 @@ class Policy:
     bounds: Mapping[str, Bound] = field(default_factory=dict)
     alpha: float = 0.05
     confidence: float = 0.95
+    alert_confidence: float = 0.998
     minimum_group: int = 30
     minimum_cell: int = 5
     minimum_share: float = 0.02
@@ -119,7 +122,7 @@ class Policy:
         for metric in self.bounds:
             if metric not in METRICS:
                 raise ValueError(f"unknown metric {metric!r}; known are {', '.join(METRICS)}")
-        for name in ("alpha", "confidence"):
+        for name in ("alpha", "confidence", "alert_confidence"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie between 0 and 1, not {getattr(self, name)}")
         if not 0 <= self.minimum_share < 1:
@@ -146,6 +149,7 @@ class Policy:
             "bounds": {metric: bound.to_dict() for metric, bound in self.bounds.items()},
             "alpha": self.alpha,
             "confidence": self.confidence,
+            "alert_confidence": self.alert_confidence,
             "minimum_group": self.minimum_group,
             "minimum_cell": self.minimum_cell,
             "minimum_share": self.minimum_share,
@@ -153,14 +157,14 @@ class Policy:
         }
 
     @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Policy:
+    def from_dict(cls, content: Mapping[str, Any]) -> Policy:
         """Policy from JSON; absent keys take the defaults. Raises ValueError naming what does not fit."""
-        known = dict(fields)
+        known = dict(content)
         bounds = known.pop("bounds", {})
         bands = known.pop("severity_bands", DEFAULT_SEVERITY_BANDS)
         if not isinstance(bounds, Mapping) or not isinstance(bands, Mapping):
             raise ValueError("bounds and severity_bands must be mappings")
-        strange = set(known) - {"alpha", "confidence", "minimum_group", "minimum_cell", "minimum_share"}
+        strange = set(known) - {item.name for item in fields(cls)}
         if strange:
             raise ValueError(f"a policy has no {', '.join(sorted(strange))}")
         numbers = {name: _number(value, name) for name, value in known.items()}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
+from biasgov.fairness.intervals import normal_quantile
 from biasgov.fairness.measurement import Measurement
 from biasgov.fairness.policy import Bound, Policy
 from biasgov.fairness.schema import SEPARATOR
@@ -215,9 +216,10 @@ def _judge(measurement: Measurement, p: float | None, policy: Policy) -> Result:
         return Result(measurement, p, bound, "within", None, None)
     else:
         distance = _distance(measurement, bound, side)
-        if distance is None:
+        evidence = _distance(at_alert_confidence(measurement, policy), bound, side)
+        if distance is None or evidence is None:
             reason = NO_INTERVAL
-        elif distance <= 0:
+        elif evidence <= 0:
             reason = INTERVAL_REACHES_BOUND
         elif p is not None and p >= policy.alpha:
             reason = NOT_SIGNIFICANT
@@ -236,6 +238,27 @@ def _too_small(measurement: Measurement, policy: Policy) -> str | None:
     if measurement.share < policy.minimum_share:
         return BELOW_MINIMUM_SHARE
     return None
+
+
+def at_alert_confidence(measurement: Measurement, policy: Policy) -> Measurement:
+    """The measurement with its interval carried from the policy's confidence to its alert confidence.
+
+    Each end moves away from the value by the ratio of the two normal quantiles, on the logarithmic scale for a ratio.
+    It is exact for a normal estimate and close for the score intervals; how the rule as a whole behaves is simulated.
+    """
+    wider = normal_quantile(max(policy.alert_confidence, policy.confidence)) / normal_quantile(policy.confidence)
+    value = measurement.value
+    if wider == 1 or value is None:
+        return measurement
+
+    def carried(end: float | None) -> float | None:
+        if end is None:
+            return None
+        if measurement.form == "ratio" and value > 0 and end > 0:
+            return float(value * (end / value) ** wider)
+        return value + (end - value) * wider
+
+    return replace(measurement, low=carried(measurement.low), high=carried(measurement.high))
 
 
 def _distance(measurement: Measurement, bound: Bound, side: int) -> float | None:

@@ -133,6 +133,8 @@ def _judgement(given: Mapping[str, Any]) -> Policy:
     bounds = given.get("bounds")
     content: dict[str, Any] = {f"minimum_{key}": value for key, value in minimum.items()}
     content |= {key: given[key] for key in ("alpha", "confidence", "severity_bands") if key in given}
+    # One look at one file: no repeated looks to guard against.
+    content["alert_confidence"] = given.get("confidence", 0.95)
     content["bounds"] = (
         {name: bound.to_dict() for name, bound in DEFAULT_POLICY.bounds.items()}
         if bounds is None

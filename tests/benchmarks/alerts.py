@@ -186,12 +186,14 @@ def _delay(delay: DelayStatistics) -> tuple[str, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--confidence", type=float, default=DEFAULT_POLICY.confidence)
+    parser.add_argument("--confidence", type=float, default=DEFAULT_POLICY.alert_confidence)
     parser.add_argument("--alpha", type=float, default=DEFAULT_POLICY.alpha)
     parser.add_argument("--minimum-group", type=int, default=DEFAULT_POLICY.minimum_group)
     parser.add_argument("--short-window", type=int, help="hours of a window in addition to 24 h, 7 d and 30 d")
     given = parser.parse_args()
-    policy = replace(DEFAULT_POLICY, confidence=given.confidence, alpha=given.alpha, minimum_group=given.minimum_group)
+    policy = replace(
+        DEFAULT_POLICY, alert_confidence=given.confidence, alpha=given.alpha, minimum_group=given.minimum_group
+    )
     short = {f"{given.short_window}h": given.short_window} if given.short_window else {}
     start = time.perf_counter()
     print(table(_measure(policy, {**short, **WINDOWS})))  # noqa: T201

@@ -26,11 +26,15 @@ from biasgov.fairness.simulation import (
 )
 from biasgov.fairness.streams import LOW_RATIO, PARITY, TPR_GAP, Population, Shift, hourly_counts, limit_events
 
-SIMULATED, LEFT_OUT = simulated_part(DEFAULT_POLICY)
+EAGER = replace(DEFAULT_POLICY, alert_confidence=DEFAULT_POLICY.confidence)
+"""The default policy as if each look were the only one: it alarms often enough to be compared with others."""
+
+SIMULATED, LEFT_OUT = simulated_part(EAGER)
 
 TIGHT = Policy(
     bounds={metric: Bound(0.9, 1.1) if metric.endswith("ratio") else Bound(-0.05, 0.05) for metric in SUPPORTED},
     confidence=0.8,
+    alert_confidence=0.8,
     alpha=0.2,
     minimum_group=10,
 )
@@ -122,7 +126,7 @@ def test_a_population_that_cannot_be_is_refused() -> None:
 @pytest.mark.parametrize(("selection_rate", "events"), [(0.3, 2113), (0.6, 710)])
 def test_the_limit_is_that_of_a_fixed_sample_test(selection_rate: float, events: int) -> None:
     population = Population(events_per_day=100, groups=2, selection_rate=selection_rate)
-    limit = limit_events(population, LOW_RATIO, DEFAULT_POLICY)
+    limit = limit_events(population, LOW_RATIO, EAGER)
     low = 0.7 * selection_rate
     deviation = math.sqrt((1 - low) / low + (1 - selection_rate) / selection_rate)
     oracle = normal_sample_size_one_tail(math.log(0.8 / 0.7), 0.8, 0.05, std_null=deviation)
@@ -133,7 +137,7 @@ def test_the_limit_is_that_of_a_fixed_sample_test(selection_rate: float, events:
 def test_the_limit_for_a_tpr_gap_counts_all_events_and_not_positives_alone() -> None:
     population = Population(events_per_day=100, groups=2)
     positives = normal_sample_size_one_tail(0.05, 0.8, 0.05, std_null=math.sqrt(0.8 * 0.2 + 0.7 * 0.3))
-    assert limit_events(population, TPR_GAP, DEFAULT_POLICY) == pytest.approx(positives / population.base_rate)
+    assert limit_events(population, TPR_GAP, EAGER) == pytest.approx(positives / population.base_rate)
 
 
 def test_exact_poisson_limits() -> None:
@@ -175,7 +179,7 @@ def test_the_bootstrap_rule_judges_intervals_and_says_nothing_where_a_rate_is_un
 
 def test_less_evidence_asked_for_means_more_false_alarms() -> None:
     def measured(confidence: float) -> AlarmStatistics:
-        policy = replace(DEFAULT_POLICY, confidence=confidence)
+        policy = replace(EAGER, alert_confidence=confidence)
         return false_alarm_budget(policy, events_per_day=200, groups=2, streams=6, horizon_hours=1500, seed=3)
 
     strict, lax = measured(0.9995), measured(0.8)
@@ -184,7 +188,7 @@ def test_less_evidence_asked_for_means_more_false_alarms() -> None:
 
 
 def test_false_alarms_are_counted_by_metric_and_window_and_what_is_left_out_is_named() -> None:
-    found = false_alarm_budget(DEFAULT_POLICY, events_per_day=100, groups=2, streams=5, horizon_hours=3000, seed=2)
+    found = false_alarm_budget(EAGER, events_per_day=100, groups=2, streams=5, horizon_hours=3000, seed=2)
     assert found.alarms > 0
     assert sum(found.by_window.values()) == found.alarms
     assert set(found.by_metric) <= set(SIMULATED.bounds)
@@ -196,7 +200,7 @@ def test_false_alarms_are_counted_by_metric_and_window_and_what_is_left_out_is_n
 
 def test_the_same_seed_gives_the_same_result_and_another_seed_another() -> None:
     def measured(seed: int) -> AlarmStatistics:
-        return false_alarm_budget(DEFAULT_POLICY, events_per_day=100, groups=2, streams=4, horizon_hours=700, seed=seed)
+        return false_alarm_budget(EAGER, events_per_day=100, groups=2, streams=4, horizon_hours=700, seed=seed)
 
     assert measured(8) == measured(8)
     assert measured(8) != measured(9)
@@ -205,7 +209,7 @@ def test_the_same_seed_gives_the_same_result_and_another_seed_another() -> None:
 def test_a_shift_is_detected_after_it_happened_and_a_smaller_one_later() -> None:
     def measured(shift: Shift) -> float:
         found = detection_delay(
-            DEFAULT_POLICY, shift, events_per_day=5000, groups=2, streams=5, horizon_hours=720, seed=1
+            EAGER, shift, events_per_day=5000, groups=2, streams=5, horizon_hours=720, seed=1
         )
         assert found.already_alarmed + found.detected == found.streams
         assert found.events == pytest.approx(found.hours * 5000 / 24 / 2)
@@ -227,7 +231,7 @@ def test_the_alarm_names_the_shift() -> None:
 
 
 def test_what_is_never_detected_has_an_infinite_delay() -> None:
-    policy = replace(DEFAULT_POLICY, minimum_group=10**6)
+    policy = replace(EAGER, minimum_group=10**6)
     found = detection_delay(policy, LOW_RATIO, events_per_day=1000, groups=2, streams=3, horizon_hours=300)
     assert (found.detected, found.hours, found.ratio) == (0, math.inf, math.inf)
 

@@ -20,7 +20,7 @@ from biasgov.fairness.evaluation import (
     judge,
     measure,
 )
-from biasgov.fairness.verdicts import exact_value, side_of_bound
+from biasgov.fairness.verdicts import at_alert_confidence, exact_value, side_of_bound
 from tests.fairness.tables import PLAN, confusion_cube, count, event_rows, only, selection_cube
 
 RATIO = Policy(bounds={"demographic_parity_ratio": Bound(0.8, 1.25)})
@@ -53,6 +53,27 @@ def test_the_four_verdicts(counts, verdict, reason):
     assert (one.verdict, one.reason) == (verdict, reason)
     assert (one.severity is not None) == (verdict == "breach")
     assert (one.value is None) == (verdict == "not_estimable")
+
+
+def test_a_breach_asks_more_of_the_interval_than_what_people_read():
+    counts = {"A": (500, 1000), "B": (358, 1000)}
+    looked_at_hourly, looked_at_once = ratio_of(counts), ratio_of(counts, replace(RATIO, alert_confidence=0.95))
+    assert looked_at_once.interval == looked_at_hourly.interval
+    assert looked_at_once.interval[1] < 0.8
+    assert (looked_at_once.verdict, looked_at_hourly.verdict) == ("breach", "inconclusive")
+    assert ratio_of({"A": (500, 1000), "B": (330, 1000)}).verdict == "breach"
+
+
+@given(st.integers(60, 2000), st.integers(60, 2000), st.floats(0.1, 0.9), st.floats(0.1, 0.9))
+def test_the_alert_interval_is_close_to_the_score_interval_at_that_confidence(n1, n2, rate1, rate2):
+    x1, x2 = max(5, round(n1 * rate1)), max(5, round(n2 * rate2))
+    counts = {"A": (min(x2, n2), n2), "B": (min(x1, n1), n1)}
+    plain, asked = Policy(bounds=RATIO.bounds), replace(RATIO, confidence=0.998)
+    carried = at_alert_confidence(ratio_of(counts, plain).measurement, plain)
+    exact = ratio_of(counts, asked).measurement
+    reach = np.log(exact.high / exact.low)
+    assert np.log(carried.low / exact.low) == pytest.approx(0, abs=0.25 * reach)
+    assert np.log(carried.high / exact.high) == pytest.approx(0, abs=0.25 * reach)
 
 
 def test_nobody_selected_is_a_breach_and_not_an_empty_cell():
