@@ -14,6 +14,8 @@ from apps.api.endpoint import JSON, Endpoint
 from apps.api.problems import MEDIA_TYPE, FieldError, Problem
 from apps.inference.shapes import MAXIMUM_BYTES
 
+_CHUNK = 64 * 1024
+
 
 def check_accept(request: HttpRequest) -> None:
     """Raises Problem (406) if the caller takes neither JSON nor problem documents."""
@@ -39,6 +41,19 @@ def read(request: HttpRequest, endpoint: Endpoint) -> tuple[bytes, str]:
         raise too_large() from None
     except UnreadablePostError:
         raise Problem(400, "The body ended early.") from None
+
+
+def discard(request: HttpRequest) -> None:
+    """Read what is left of a refused body, up to twice what is allowed.
+
+    A connection that is closed on unread bytes is reset, and the sender would never see the answer.
+    """
+    left = 2 * MAXIMUM_BYTES
+    try:
+        while left > 0 and (chunk := request.read(_CHUNK)):
+            left -= len(chunk)
+    except (UnreadablePostError, RequestDataTooBig):
+        return
 
 
 def too_large() -> Problem:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
@@ -22,6 +23,8 @@ from apps.registry.spec import ModelSpec
 
 logger = logging.getLogger(__name__)
 
+RETRY_SECONDS = 5
+
 
 def view(endpoints: Mapping[str, Endpoint]) -> Callable[..., HttpResponse]:
     """The Django view of one address, whose methods are `endpoints`."""
@@ -31,12 +34,20 @@ def view(endpoints: Mapping[str, Endpoint]) -> Callable[..., HttpResponse]:
         try:
             return _answer(request, endpoints, path)
         except Problem as problem:
+            bodies.discard(request)
             return problem.response()
         except Refused as refused:
             return Problem.of_refusal(refused).response()
+        except (OperationalError, InterfaceError) as error:
+            logger.error("%s %s failed: no database (%s)", request.method, request.path, type(error).__name__)
+            return Problem(
+                503,
+                "The database is out of reach. Send this again; what was stored already is not stored twice.",
+                headers={"Retry-After": str(RETRY_SECONDS)},
+            ).response()
         except Exception:
             logger.exception("%s %s failed", request.method, request.path)
-            return Problem(500, "This failed on our side; nothing was stored. Try again.").response()
+            return Problem(500, "This failed on our side.").response()
 
     return answer
 
@@ -83,6 +94,7 @@ def _encoded(answer: Answer) -> HttpResponse:
 @csrf_exempt
 def nothing_here(request: HttpRequest, **_: str) -> HttpResponse:
     """Every other address below the API."""
+    bodies.discard(request)
     try:
         bearer_of(request.headers.get("Authorization", ""))
     except Problem as problem:

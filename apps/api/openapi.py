@@ -31,6 +31,7 @@ _PROBLEMS = {
     415: "Another media type, or an encoded body.",
     422: "JSON, but not as declared: `errors` names every field.",
     429: "Too many calls in this minute; `Retry-After` says when to go on.",
+    503: "The database is out of reach; `Retry-After` says when to send this again. Nothing is stored twice.",
 }
 
 _INFO = {
@@ -136,7 +137,7 @@ def _content(endpoint: Endpoint, schemas: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _responses(endpoint: Endpoint, schemas: dict[Any, Any]) -> dict[str, Any]:
-    possible = [401, 403, 404, 405, 406, 422, 429]
+    possible = [401, 403, 404, 405, 406, 422, 429, 503]
     if endpoint.body is not None:
         possible += [400, 411, 413, 415]
     if endpoint.method == "POST":

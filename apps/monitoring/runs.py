@@ -126,6 +126,6 @@ def _moment(cursor: str | None) -> datetime | None:
         moment = datetime.fromisoformat(cursor)
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None:
+    if moment is None or moment.tzinfo is None or not 1970 <= moment.year <= 2200:
         raise Refused("cursor", "is not a cursor of this list.", code="invalid_cursor")
     return moment

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
+from apps.api.calls import ingest
 from apps.inference.shapes import MAXIMUM_BYTES
 from apps.registry.spec import ModelSpec
 from tests.apps.api.door import caller, fields_of, problem, row
@@ -145,3 +146,18 @@ def test_models_do_not_share_versions_or_attributes(spec: ModelSpec) -> None:
     )
     assert answer.json()["accepted"] == 1
     assert answer.json()["rejected"][0]["code"] == "unknown_version"
+
+
+def test_without_the_database_the_sender_is_told_when_to_come_again(
+    spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(**_: Any) -> None:
+        raise OperationalError("the connection is lost; its address and user are nobody's business")
+
+    who = caller("events:write")
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest, "events_ingest", gone)
+        answer = who.post(ADDRESS, {"events": [row(1)]})
+    assert "address" not in problem(answer, 503)["detail"]
+    assert int(answer["Retry-After"]) > 0
+    assert who.post(ADDRESS, {"events": [row(1)]}).json()["accepted"] == 1

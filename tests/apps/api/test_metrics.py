@@ -132,6 +132,7 @@ def test_model_that_was_never_evaluated_has_no_runs(db: None) -> None:
         ("cursor=nonsense", "cursor"),
         ("cursor=e30=", "cursor"),
         ("window=24h&cursor=eyIyNGgiOiAibm9uc2Vuc2UifQ==", "cursor"),
+        ("window=24h&cursor=eyIyNGgiOiAiOTk5OS0xMi0zMVQyMzo1OTo1OS0yMzo1OSJ9", "cursor"),
         ("limit=1000", "limit"),
     ],
 )
