@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,8 +32,8 @@ def _prepare(**_: Any) -> None:
 def _copy_database(source: str, target: str) -> None:
     """Replace database `target` by a copy of `source`: truncation would be refused by the audit log."""
     connection.close()
+    _drop_database(target)
     with psycopg.connect(settings.DATABASE_URL, autocommit=True) as admin:
-        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(target)))
         admin.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER biasgov_owner STRATEGY file_copy").format(
                 sql.Identifier(target), sql.Identifier(source)
@@ -41,8 +42,17 @@ def _copy_database(source: str, target: str) -> None:
 
 
 def _drop_database(name: str) -> None:
-    with psycopg.connect(settings.DATABASE_URL, autocommit=True) as admin:
-        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+    """Drop a database with whoever is in it; an autovacuum worker cannot be ended by our role and is waited for."""
+    statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    for left in reversed(range(100)):
+        try:
+            with psycopg.connect(settings.DATABASE_URL, autocommit=True) as admin:
+                admin.execute(statement)
+            return
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectInUse):
+            if not left:
+                raise
+            time.sleep(0.1)
 
 
 @pytest.fixture(scope="session")
