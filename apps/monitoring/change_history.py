@@ -12,7 +12,7 @@ from django.db import connection
 
 Change = Mapping[str, Any]
 
-SPACING = timedelta(days=10)
+DAYS_APART = 10
 RUNS = 10
 BLIND = timedelta(days=14)
 """A change in the first days of a window may be taken for its baseline; there an older run is believed."""
@@ -37,9 +37,9 @@ def changes(model_id: int) -> tuple[Change, ...]:
             " WHERE model_id = %(model)s AND \"window\" = '30d')"
             " SELECT r.from_at, r.document FROM newest CROSS JOIN generate_series(0, %(last)s) AS step(n)"
             " CROSS JOIN LATERAL (SELECT id, from_at, document FROM monitoring_run WHERE model_id = %(model)s"
-            " AND \"window\" = '30d' AND as_of <= newest.as_of - step.n * %(spacing)s"
+            " AND \"window\" = '30d' AND as_of <= newest.as_of - make_interval(days => step.n * %(days)s)"
             " ORDER BY as_of DESC, revision DESC LIMIT 1) r ORDER BY step.n",
-            {"model": model_id, "last": RUNS - 1, "spacing": SPACING},
+            {"model": model_id, "last": RUNS - 1, "days": DAYS_APART},
         )
         stored = cursor.fetchall()
     known: list[Change] = []

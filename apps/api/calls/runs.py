@@ -47,7 +47,7 @@ def show_metrics(call: Call[None]) -> Answer:
         "window": ",".join(windows),
         "as_of": max((row.as_of for row in rows), default=as_of),
         "runs": [
-            {**documents[row.id], "window": row.window, "results": _chosen(documents[row.id], metrics, attributes)}
+            {**documents[row.id], "window": row.window, **_chosen(documents[row.id], metrics, attributes)}
             for row in rows
         ],
         "next": base64.urlsafe_b64encode(json.dumps(following).encode()).decode() if more else None,
@@ -55,12 +55,17 @@ def show_metrics(call: Call[None]) -> Answer:
     return Answer(200, content)
 
 
-def _chosen(document: Mapping[str, Any], metrics: frozenset[str], attributes: frozenset[str]) -> list[Any]:
-    return [
-        result
-        for result in document["results"]
-        if (not metrics or result["metric"] in metrics) and (not attributes or result["attribute"] in attributes)
-    ]
+def _chosen(document: Mapping[str, Any], metrics: frozenset[str], attributes: frozenset[str]) -> dict[str, list[Any]]:
+    """The results of a run, and the changes of one that has them, as far as they were asked for."""
+    return {
+        name: [
+            each
+            for each in document[name]
+            if (not metrics or each["metric"] in metrics) and (not attributes or each["attribute"] in attributes)
+        ]
+        for name in ("results", "changes")
+        if name in document
+    }
 
 
 def _windows(given: str) -> list[str]:
