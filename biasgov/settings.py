@@ -214,6 +214,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_mutex_expire": 10,
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Both sides share the broker: nobody may stop or question the other side's workers through it.
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 
 NOTIFICATION_URLS = environment.words("NOTIFICATION_URLS")

@@ -11,6 +11,7 @@ from apps.audit.services import append
 from apps.common import clock
 from apps.monitoring import documents
 from apps.monitoring.models import MonitoringRun
+from biasgov.celery import app
 from tests.apps.pipeline import world
 from tests.apps.pipeline.world import NOW
 from tests.sides import side
@@ -102,3 +103,10 @@ def test_what_is_stored_for_the_web_side_holds_no_small_group() -> None:
     for document in stored:
         bins = [point for groups in document["reliability"].values() for group in groups.values() for point in group]
         assert all(point["n"] is None or point["n"] >= 10 for point in bins)
+
+
+def test_the_shared_broker_neither_steers_a_worker_nor_carries_objects() -> None:
+    assert not app.conf.worker_enable_remote_control
+    assert app.conf.accept_content == ["json"]
+    assert app.conf.task_ignore_result
+    assert app.conf.result_backend is None
