@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,8 +28,14 @@ LEVELS = {"sex": ("female", "male"), "region": ("north", "south", "west")}
 SELECTED = {"female": 0.35, "male": 0.65}
 
 
-def company(slug: str = "hiring", *, policy: Policy = DEFAULT_POLICY) -> ModelSpec:
-    """A registered model with a policy in force; web side."""
+def company(
+    slug: str = "hiring",
+    *,
+    policy: Policy = DEFAULT_POLICY,
+    training_data: Mapping[str, Any] | None = None,
+    **declared: Any,
+) -> ModelSpec:
+    """A registered model with a policy in force; web side. `declared` goes to the registration."""
     spec = model_register(
         actor=ACTOR,
         slug=slug,
@@ -43,9 +49,10 @@ def company(slug: str = "hiring", *, policy: Policy = DEFAULT_POLICY) -> ModelSp
         ],
         favourable_decision=1,
         owner="Recruiting",
+        **declared,
     )
     for version in ("1.0", "1.1"):
-        version_register(actor=ACTOR, model_id=spec.id, version=version, environment={})
+        version_register(actor=ACTOR, model_id=spec.id, version=version, environment={}, training_data=training_data)
     policy_publish(model_id=spec.id, policy=policy, assessment_reference="GOV002-17", actor=ACTOR)
     return model_spec(slug)
 
@@ -71,8 +78,8 @@ def people(
     return frame
 
 
-def send_events(spec: ModelSpec, frame: pd.DataFrame, *, labels: bool = True) -> None:
-    """Through the door; web side."""
+def send_events(spec: ModelSpec, frame: pd.DataFrame, *, labels: bool = True, features: Sequence[str] = ()) -> None:
+    """Through the door; web side. `features` names columns that go with the events."""
     events = [
         Event(
             event_id=row["event"],
@@ -82,6 +89,7 @@ def send_events(spec: ModelSpec, frame: pd.DataFrame, *, labels: bool = True) ->
             decision=row["decision"],
             score=row["score"],
             **({"label": row["label"]} if labels and row["labelled"] else {}),
+            **({"features": {name: row[name] for name in features}} if features else {}),
         )
         for row in records(frame)
     ]
