@@ -11,7 +11,6 @@ from typing import Any
 
 WEB = "biasgov_web"
 COMPUTE = "biasgov_compute"
-OWNER = "biasgov_owner"
 
 READ = "SELECT"
 APPEND = "SELECT, INSERT"

@@ -71,6 +71,3 @@ class Receipt(Struct, frozen=True):
     accepted: int
     duplicates: int
     rejected: list[Rejection]
-
-
-OPTIONAL_FIELDS = ("score", "label", "features", "override")

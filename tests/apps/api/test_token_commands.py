@@ -1,4 +1,4 @@
-"""`manage.py token_create`."""
+"""`manage.py token_create` and `token_revoke`."""
 
 from __future__ import annotations
 
@@ -59,3 +59,12 @@ def test_name_is_taken_once(db: None) -> None:
 def test_scope_that_was_not_given_is_not_there(spec: ModelSpec) -> None:
     secret = create("--name", "feed", "--scopes", "events:write").strip()
     problem(Caller(secret).get("models"), 403)
+
+
+def test_a_revoked_token_ends_and_only_once(spec: ModelSpec) -> None:
+    secret = create("--name", "feed", "--scopes", "read").strip()
+    call_command("token_revoke", "--name", "feed", stdout=StringIO())
+    problem(Caller(secret).get("models"), 401)
+    assert AuditEntry.objects.filter(action="token.revoked", subject="token:feed").count() == 1
+    with pytest.raises(CommandError, match="no live token"):
+        call_command("token_revoke", "--name", "feed")
