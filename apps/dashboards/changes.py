@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from apps.dashboards.history import Event
+from apps.dashboards.history import CHANGE, Event
 from apps.dashboards.people import group_phrase
 from apps.dashboards.topics import Choice, topic_of
 from apps.dashboards.words import attribute_name, metric_digits, metric_name, number, percent
 from apps.registry.spec import ModelSpec
 
 Change = Mapping[str, Any]
-
-KIND = "change"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ def change_events(spec: ModelSpec, choice: Choice, changes: Iterable[Change]) ->
     for change in chosen:
         mark = "" if change["at"] in marked else _motion(change).mark
         marked.add(change["at"])
-        events.append(Event(datetime.fromisoformat(change["at"]), KIND, change_sentence(spec, change), mark))
+        events.append(Event(datetime.fromisoformat(change["at"]), CHANGE, change_sentence(spec, change), mark))
     return events
 
 

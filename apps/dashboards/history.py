@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+CHANGE = "change"
+"""The kind of an event that is a change point."""
 
 _NAMED_PACKAGES = 3
 _SEVERITIES = ("critical", "high", "medium", "low")
@@ -54,16 +57,32 @@ def package_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]
 
 
 def finding_events(opened: Iterable[tuple[datetime, str, str]]) -> list[Event]:
-    """Openings of findings, one event a moment: (moment, severity, sentence) of each -> how many, the worst."""
+    """Openings of findings, one event a moment: (moment, severity, sentence) of each -> how many, and the worst.
+
+    Severity and sentence are those of a finding's last breach, and are said to be.
+    """
     by_moment: dict[datetime, list[tuple[str, str]]] = {}
     for at, severity, sentence in opened:
         by_moment.setdefault(at, []).append((severity, sentence))
     events = []
     for at, found in by_moment.items():
         severity, sentence = min(found, key=lambda each: _SEVERITIES.index(each[0]))
-        text = f"{len(found)} findings opened, the worst" if len(found) > 1 else "Finding opened"
-        events.append(Event(at, "finding", f"{text} ({severity}): {sentence}", ""))
+        opened_then = f"{len(found)} findings opened, the worst" if len(found) > 1 else "Finding opened"
+        text = f"{opened_then}: {sentence.rstrip('.')} ({severity} at its last breach)."
+        events.append(Event(at, "finding", text, ""))
     return events
+
+
+def latest(events: Sequence[Event], *, most: int, changes: int) -> tuple[tuple[Event, ...], tuple[Event, ...]]:
+    """The entries to show at once and those behind them, both newest first.
+
+    `changes` of the newest changes of a disparity are among the first, whatever came after them: they are the answer
+    to "since when".
+    """
+    ordered = newest_first(events)
+    kept = [event for event in ordered if event.kind == CHANGE][:changes]
+    kept += [event for event in ordered if event not in kept][: max(most - len(kept), 0)]
+    return tuple(newest_first(kept)), tuple(event for event in ordered if event not in kept)
 
 
 def newest_first(events: Iterable[Event]) -> list[Event]:

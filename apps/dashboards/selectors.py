@@ -9,10 +9,11 @@ from typing import Any
 from apps.common import clock
 from apps.dashboards.changes import change_events
 from apps.dashboards.charts import trend_groups
-from apps.dashboards.history import Event, finding_events, newest_first, version_events
+from apps.dashboards.history import Event, finding_events, latest, version_events
 from apps.dashboards.panels import Panel, headline_of, panel
 from apps.dashboards.portfolio import PortfolioEntry, portfolio_entry, status_of
 from apps.dashboards.reading import Reading
+from apps.dashboards.tasks import finding_text
 from apps.dashboards.topics import Choice, topic_of
 from apps.dashboards.words import Badge, percent
 from apps.monitoring import selectors as monitoring
@@ -24,6 +25,7 @@ from apps.responses.selectors import FindingRow
 from apps.thresholds import selectors as thresholds
 
 EVENTS_AT_MOST = 6
+CHANGES_FIRST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +84,17 @@ def portfolio(specs: Sequence[ModelSpec]) -> list[PortfolioEntry]:
 def model_page(spec: ModelSpec, choice: Choice) -> ModelPage:
     """A model under one choice; a window without a run falls back to none."""
     changes = change_events(spec, choice, monitoring.changes(spec.id))
-    events = tuple(newest_first([*history(spec), *changes]))
-    latest, earlier = events[:EVENTS_AT_MOST], events[EVENTS_AT_MOST:]
+    events = [*history(spec), *changes]
+    shown, earlier = latest(events, most=EVENTS_AT_MOST, changes=CHANGES_FIRST)
     runs = monitoring.latest_runs(spec.id)
     if choice.window not in runs:
-        return ModelPage(None, latest, earlier, "")
+        return ModelPage(None, shown, earlier, "")
     documents = monitoring.run_documents([run.id for run in runs.values()])
     readings = {window: Reading.of(documents[run.id]) for window, run in runs.items()}
     series = _series(spec, choice, readings[choice.window])
     body = readings[choice.window].document["policy"]["body"]
-    shown = panel(spec, choice, runs, readings, series, events)
-    return ModelPage(shown, latest, earlier, percent(body["confidence"]))
+    drawn = panel(spec, choice, runs, readings, series, events)
+    return ModelPage(drawn, shown, earlier, percent(body["confidence"]))
 
 
 def model_head(spec: ModelSpec) -> ModelHead:
@@ -130,7 +132,9 @@ def history(spec: ModelSpec) -> list[Event]:
         for policy in thresholds.policy_versions(spec.id)
     ]
     opened = responses.findings_of(spec.id)
-    return events + finding_events((each.opened_as_of, each.severity, each.sentence) for each in opened)
+    return events + finding_events(
+        (each.opened_as_of, each.severity, finding_text(each, spec.words)) for each in opened
+    )
 
 
 def _series(spec: ModelSpec, choice: Choice, reading: Reading) -> Mapping[str | None, TrendSeries]:

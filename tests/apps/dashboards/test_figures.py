@@ -15,7 +15,7 @@ from django.contrib.staticfiles import finders
 from apps.dashboards.assets import PLOTLY, HashedStaticFiles, PlotlyFinder, plotly_style_ids
 from apps.dashboards.drawings import dot, sparkline
 from apps.dashboards.figures import heat_map_figure, reliability_figure, trend_figure
-from apps.dashboards.history import finding_events, package_changes, version_events
+from apps.dashboards.history import Event, finding_events, latest, package_changes, version_events
 from apps.dashboards.palette import TOKENS, group_colour
 from apps.dashboards.series import Curve, Line, Mark, broken
 from apps.dashboards.tables import table
@@ -193,6 +193,16 @@ def test_nothing_is_drawn_across_a_gap_in_the_data() -> None:
 def test_findings_of_one_moment_are_one_event() -> None:
     opened = [(DAYS[0], "low", "One."), (DAYS[0], "high", "Two."), (DAYS[1], "medium", "Three.")]
     assert [event.text for event in finding_events(opened)] == [
-        "2 findings opened, the worst (high): Two.",
-        "Finding opened (medium): Three.",
+        "2 findings opened, the worst: Two (high at its last breach).",
+        "Finding opened: Three (medium at its last breach).",
     ]
+
+
+def test_the_newest_changes_stay_in_sight_whatever_came_after_them() -> None:
+    opened = [Event(DAYS[3] + timedelta(days=day), "finding", str(day), "") for day in range(9)]
+    changes = [Event(DAYS[0] + timedelta(hours=hour), "change", "", "") for hour in range(4)]
+    shown, earlier = latest([*changes, *opened], most=6, changes=3)
+    assert [event.kind for event in shown] == ["finding"] * 3 + ["change"] * 3
+    assert [event.at for event in shown[3:]] == [change.at for change in (changes[3], changes[2], changes[1])]
+    assert sorted((*shown, *earlier), key=lambda event: event.at) == [*changes, *opened]
+    assert len(latest(opened, most=6, changes=3)[0]) == 6
