@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -14,16 +15,19 @@ from apps.pipeline.models import UnansweredEvaluation
 from apps.registry import selectors as registry
 from apps.responses import services as responses
 
+logger = logging.getLogger(__name__)
+
 BUDGET = 20.0
 
 
-def answer_next() -> bool:
-    """Have the oldest evaluation that waits answered; False if none waits. One transaction, one at a time.
+def answer_next(model_id: int) -> bool:
+    """Have a model's oldest evaluation that waits answered; False if none waits. One transaction, one at a time.
 
     Windows without a single event ask nothing of anybody and are passed over.
     """
     with transaction.atomic():
-        waiting = UnansweredEvaluation.objects.select_for_update().order_by("as_of", "id").first()
+        queue = UnansweredEvaluation.objects.filter(model_id=model_id).order_by("as_of", "id")
+        waiting = queue.select_for_update().first()
         if waiting is None:
             return False
         documents = [found for found in monitoring.run_documents(waiting.run_ids).values() if found["n"]]
@@ -41,10 +45,21 @@ def answer_next() -> bool:
 
 
 def answer_waiting(*, seconds: float = BUDGET) -> int:
-    """Answer what waits, oldest first, for about `seconds`; answers how many evaluations that were."""
+    """Answer what waits, oldest first, for about `seconds`; answers how many evaluations that were.
+
+    A model whose answer fails is left for the next round, evaluations in their order, and does not silence the others.
+    """
     deadline, answered = time.monotonic() + seconds, 0
-    while time.monotonic() < deadline and answer_next():
-        answered += 1
+    models = set(UnansweredEvaluation.objects.values_list("model_id", flat=True))
+    while models and time.monotonic() < deadline:
+        oldest = UnansweredEvaluation.objects.filter(model_id__in=models).order_by("as_of", "id").first()
+        if oldest is None:
+            break
+        try:
+            answered += answer_next(oldest.model_id)
+        except Exception:
+            logger.exception("Answering the evaluations of model %s failed.", oldest.model_id)
+            models.remove(oldest.model_id)
     return answered
 
 

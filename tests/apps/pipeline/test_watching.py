@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -159,3 +160,25 @@ def test_windows_without_events_ask_nothing(spec: ModelSpec) -> None:
     assert len(runs) == 3
     assert responses.answered(runs) == frozenset()
     assert inference.hours_lease(limit=1, seconds=1.0, worker="x") == []
+
+
+def test_a_model_that_cannot_be_answered_does_not_silence_the_others(
+    spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = world.company("lending")
+    world.send_events(spec, world.people(100, seed=1))
+    world.send_events(other, world.people(100, seed=2))
+    world.compute()
+    respond = answering.responses.respond
+
+    def faulty(**arguments: Any) -> Any:
+        if arguments["model"].id == spec.id:
+            raise ValueError("no bound of that name")
+        return respond(**arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(answering.responses, "respond", faulty)
+        answering.answer_waiting()
+    assert {waiting.model_id for waiting in UnansweredEvaluation.objects.all()} == {spec.id}
+    answering.answer_waiting()
+    assert not UnansweredEvaluation.objects.exists()
