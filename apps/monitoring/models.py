@@ -24,8 +24,8 @@ class RunState(models.TextChoices):
 class MonitoringRun(models.Model):
     """One evaluation of one window: what went in, what came out, and what it was compared with.
 
-    Immutable: a trigger refuses UPDATE and DELETE. A restatement (late events, labels or attributes, another policy)
-    is the next revision of the same (model, window, as_of).
+    Immutable: a trigger refuses UPDATE and DELETE, but for what `superseded` lets go. A restatement (late events,
+    labels or attributes, another policy) is the next revision of the same (model, window, as_of).
     """
 
     model = models.ForeignKey("registry.MonitoredModel", on_delete=models.PROTECT, related_name="+")
@@ -69,7 +69,10 @@ class MonitoringPoint(models.Model):
     model = models.ForeignKey(
         "registry.MonitoredModel", on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
     )
-    run = models.ForeignKey(MonitoringRun, on_delete=models.PROTECT, related_name="+", db_index=False)
+    # Checked by the code that writes both: without an index on it, every run that goes would read all points.
+    run = models.ForeignKey(
+        MonitoringRun, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
     window = models.CharField(max_length=3, choices=Window.choices)
     as_of = models.DateTimeField()
     metric = models.CharField(max_length=60)

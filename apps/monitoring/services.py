@@ -29,6 +29,7 @@ from apps.monitoring.families import LONGEST, relatives_named, relatives_of
 from apps.monitoring.models import LatestEvaluation, MonitoringRun
 from apps.monitoring.samples import samples_of
 from apps.monitoring.storing import store_runs
+from apps.monitoring.superseded import runs_drop_superseded
 from apps.monitoring.windows import live_as_of, moments_touched
 from apps.registry import selectors as registry
 from apps.registry.spec import ModelSpec
@@ -47,6 +48,7 @@ __all__ = [
     "hours_count",
     "hours_store",
     "run_recompute",
+    "runs_drop_superseded",
     "windows_evaluate",
 ]
 

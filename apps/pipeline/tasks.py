@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apps.monitoring import services as monitoring
 from apps.pipeline import answering, services, watching
 from apps.pipeline.wake import again, door
 from apps.responses import services as responses
@@ -21,6 +22,11 @@ def sweep() -> None:
 @door("compute.evaluate_due")
 def evaluate_due() -> None:
     services.evaluate_due()
+
+
+@door("compute.drop_superseded")
+def drop_superseded() -> None:
+    monitoring.runs_drop_superseded()
 
 
 @door("governance.respond")

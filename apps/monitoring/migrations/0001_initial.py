@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
                 ('verdict', models.CharField(blank=True, help_text='empty where the policy sets no bound', max_length=13)),
                 ('severity', models.CharField(blank=True, max_length=8)),
                 ('model', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.monitoredmodel')),
-                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='monitoring.monitoringrun')),
+                ('run', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='monitoring.monitoringrun')),
             ],
             options={
                 'db_table': 'monitoring_point',
