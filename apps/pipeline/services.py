@@ -117,7 +117,12 @@ def soon(seconds: float = BUDGET) -> float:
 
 
 def open_uploads() -> int:
-    """Open sealed uploads, have the hours of their subjects counted again, and carry out erasures."""
+    """Carry out erasures, open sealed uploads and have the hours of their subjects counted again.
+
+    Erasures come first: they need no key, and an upload that cannot be opened must not hold them up.
+    """
+    while vault.erasures_execute():
+        pass
     opened = 0
     while True:
         with transaction.atomic():
@@ -126,8 +131,6 @@ def open_uploads() -> int:
                 break
             inference.hours_mark_dirty_for_subjects(subjects=upload.subjects)
         opened += 1
-    while vault.erasures_execute():
-        pass
     return opened
 
 

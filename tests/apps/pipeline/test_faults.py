@@ -20,6 +20,8 @@ from apps.pipeline import tasks
 from apps.pipeline.models import UnansweredEvaluation
 from apps.registry.spec import ModelSpec
 from apps.thresholds import selectors as thresholds
+from apps.vault import services as vault
+from apps.vault.models import VaultUpload
 from apps.vault.pseudonyms import Pseudonymiser
 from apps.vault.purpose import entering
 from biasgov.celery import app
@@ -233,3 +235,18 @@ def test_every_scheduled_task_exists() -> None:
     scheduled = {entry["task"] for entry in app.conf.beat_schedule.values()}
     assert scheduled <= set(app.tasks)
     assert {name.split(".")[0] for name in scheduled} == {"compute", "governance"}
+
+
+def test_an_upload_that_cannot_be_opened_holds_no_erasure_up(spec: ModelSpec) -> None:
+    frame = world.people(20)
+    world.send_attributes(frame)
+    world.compute()
+    (before,) = world.rows("SELECT count(*) FROM vault_erasure WHERE state = 'done'")
+    vault.erasure_request(actor=world.ACTOR, subject_id=frame.iloc[0]["subject"])
+    world.send_attributes(frame.iloc[1:])
+    with side("owner"):
+        VaultUpload.objects.filter(state="pending").update(sealed_to="0" * 16)
+    with side("compute"), pytest.raises(vault.VaultError, match="matching key"):
+        pipeline.open_uploads()
+    (after,) = world.rows("SELECT count(*) FROM vault_erasure WHERE state = 'done'")
+    assert after[0] - before[0] == 1
