@@ -66,7 +66,7 @@ def _why(spec: ModelSpec, change: Change) -> str:
     noun, by = _motion(change).noun, f"the mix by {attribute_name(change['segment'])}"
     if not change["segment_declared"] and len(spec.attributes) > 2:
         by += " (the attribute that explains most)"
-    rate, mix = change["rate"] / total, change["mix"] / total
+    rate = round(change["rate"] / total, 2)
     if change["reverses"]:
         return (
             f"Simpson's paradox: at the same {attribute_name(change['segment'])} it moved the other way;"
@@ -74,10 +74,9 @@ def _why(spec: ModelSpec, change: Change) -> str:
         )
     if rate <= 0:
         return f"All of the {noun} is a change of {by}."
-    if mix <= 0:
+    if rate >= 1:
         return f"All of the {noun} is a change of rates, none of {by}."
-    share = round(rate, 2)
-    return f"{percent(share, 0)} of the {noun} is a change of rates, {percent(1 - share, 0)} of {by}."
+    return f"{percent(rate, 0)} of the {noun} is a change of rates, {percent(1 - rate, 0)} of {by}."
 
 
 def _motion(change: Change) -> _Motion:
