@@ -247,6 +247,36 @@ class ChangeAnswer(Struct, frozen=True):
     reverses: bool
 
 
+class ParityBoundsAnswer(Struct, frozen=True):
+    """A demographic parity ratio among the known, and its range whoever the unknown are; null: not bounded."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class QualityAnswer(Struct, frozen=True):
+    """How good the data of a run is; null where a group is too small to be shown, or there is nothing to share."""
+
+    n: int
+    coverage: Annotated[
+        dict[str, float | None], Meta(description="Share of events with known attributes, intersections included.")
+    ]
+    low_coverage: Annotated[list[str], Meta(description="Attributes known for less than 80 % of the events.")]
+    label_coverage: float | None
+    label_coverage_by_group: dict[str, dict[str, float | None] | None]
+    label_coverage_by_decision: dict[str, float | None]
+    selective_labels: Annotated[
+        bool,
+        Meta(
+            description="One decision's outcomes are known less than half as often as the other's: metrics that need "
+            "outcomes describe mostly one kind of decision."
+        ),
+    ]
+    score_coverage: float | None
+    parity_bounds: dict[str, dict[str, ParityBoundsAnswer | None]]
+
+
 class RunAnswer(Struct, frozen=True, rename={"from_at": "from", "to_at": "to"}):
     """An immutable run; further members may be present."""
 
@@ -258,9 +288,11 @@ class RunAnswer(Struct, frozen=True, rename={"from_at": "from", "to_at": "to"}):
     n: int
     coverage: dict[str, float | None]
     label_coverage: float | None
+    quality: QualityAnswer
     state: Literal["provisional", "final"]
+    revision: Annotated[int, Meta(description="Runs are never changed: a correction is the next revision.")]
+    restated: Annotated[bool, Meta(description="Corrects a final run of the same moment that was published before.")]
     results: list[ResultAnswer]
-    revision: int | UnsetType = UNSET
     changes: Annotated[
         list[ChangeAnswer] | UnsetType, Meta(description="Change points; in runs of the 30 days' window only.")
     ] = UNSET

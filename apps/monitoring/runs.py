@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from django.db.models import Exists, OuterRef, Q
 
 from apps.common.errors import Refused
 from apps.monitoring import documents
-from apps.monitoring.models import MonitoringRun
+from apps.monitoring.models import MonitoringRun, RunState
 from apps.monitoring.rows import RunPage, RunRow
 from apps.monitoring.windows import LENGTHS
 
@@ -53,8 +54,9 @@ def runs(
     since: datetime | None = None,
     cursor: str | None = None,
     limit: int = 50,
+    all_revisions: bool = False,
 ) -> RunPage:
-    """The newest revision of each moment of one window, newest first.
+    """The newest revision of each moment of one window (or every stored one), newest first.
 
     Parameters
     ----------
@@ -74,17 +76,16 @@ def runs(
     """
     if window not in LENGTHS:
         raise Refused("window", f"{window!r} is none of {', '.join(LENGTHS)}.", code="unknown_window")
-    bounds = {"as_of": as_of, "as_of__gte": since, "as_of__lt": _moment(cursor)}
+    bounds = {"as_of": as_of, "as_of__gte": since}
     wanted = {name: bound for name, bound in bounds.items() if bound is not None}
     limit = min(max(limit, 1), 1000)
     newest = (
-        MonitoringRun.objects.filter(model_id=model_id, window=window, **wanted)
+        MonitoringRun.objects.filter(_before(cursor, all_revisions), model_id=model_id, window=window, **wanted)
         .only(*_FIELDS)
         .order_by("-as_of", "-revision")
-        .distinct("as_of")[: limit + 1]
     )
-    rows = tuple(map(_row, newest))
-    return RunPage(rows[:limit], rows[limit - 1].as_of.isoformat() if len(rows) > limit else None)
+    rows = tuple(map(_row, (newest if all_revisions else newest.distinct("as_of"))[: limit + 1]))
+    return RunPage(rows[:limit], _cursor(rows[limit - 1], all_revisions) if len(rows) > limit else None)
 
 
 def revisions(run_id: int) -> tuple[RunRow, ...]:
@@ -97,26 +98,55 @@ def revisions(run_id: int) -> tuple[RunRow, ...]:
 
 
 def run_document(run_id: int) -> dict[str, Any] | None:
-    """The run's document as the API shows it: `id`, `revision`, `state` and the rest, small groups suppressed."""
+    """The run's document as the API shows it: `id`, `revision`, `state` and the rest, small groups suppressed.
+
+    `restated`: a final run of the same moment had been published before, and this one corrects it.
+    """
     return run_documents([run_id]).get(run_id)
 
 
 def run_documents(run_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     """`run_document` of many runs, in one query."""
-    stored = MonitoringRun.objects.filter(pk__in=list(run_ids)).values_list("id", "revision", "computed_at", "document")
+    earlier = MonitoringRun.objects.filter(
+        model_id=OuterRef("model_id"),
+        window=OuterRef("window"),
+        as_of=OuterRef("as_of"),
+        revision__lt=OuterRef("revision"),
+        state=RunState.FINAL,
+    )
+    stored = MonitoringRun.objects.filter(pk__in=list(run_ids)).annotate(restated=Exists(earlier))
     return {
         identity: {
             "id": identity,
             "revision": revision,
+            "restated": restated,
             "computed_at": computed_at.isoformat(),
             **documents.read(bytes(document)),
         }
-        for identity, revision, computed_at, document in stored
+        for identity, revision, restated, computed_at, document in stored.values_list(
+            "id", "revision", "restated", "computed_at", "document"
+        )
     }
 
 
 def _row(stored: MonitoringRun) -> RunRow:
     return RunRow(**{name: getattr(stored, name) for name in _FIELDS})
+
+
+def _before(cursor: str | None, all_revisions: bool) -> Q:
+    """What follows a cursor: earlier moments and, where every revision counts, earlier revisions of the same."""
+    if not cursor:
+        return Q()
+    text, _, revision = cursor.partition("/")
+    moment = _moment(text)
+    if moment is None or bool(revision) != all_revisions or not (revision or "0").isdecimal() or len(revision) > 9:
+        raise Refused("cursor", "is not a cursor of this list.", code="invalid_cursor")
+    earlier = Q(as_of__lt=moment)
+    return earlier | Q(as_of=moment, revision__lt=int(revision)) if all_revisions else earlier
+
+
+def _cursor(row: RunRow, all_revisions: bool) -> str:
+    return f"{row.as_of.isoformat()}/{row.revision}" if all_revisions else row.as_of.isoformat()
 
 
 def _moment(cursor: str | None) -> datetime | None:

@@ -16,6 +16,7 @@ from apps.common.errors import Refused
 from apps.monitoring import selectors
 from apps.monitoring.windows import LENGTHS
 from apps.registry.spec import ModelSpec
+from biasgov.fairness.drift import EVERYBODY
 from biasgov.fairness.policy import METRICS
 from biasgov.fairness.schema import SEPARATOR
 
@@ -30,6 +31,7 @@ def show_metrics(call: Call[None]) -> Answer:
     attributes = _attributes(query.get("attribute", ""), call.spec)
     limit = limit_of(query, default=PAGE)
     as_of, since = _moment(query, "as_of"), _moment(query, "since")
+    every = _choice(query.get("revisions", ""), "revisions", ("newest", "all")) == {"all"}
     cursors = _cursors(query.get("cursor", ""), windows)
     following: dict[str, str] = {}
     rows: list[selectors.RunRow] = []
@@ -37,7 +39,15 @@ def show_metrics(call: Call[None]) -> Answer:
         if cursors.get(window) == _FINISHED:
             following[window] = _FINISHED
             continue
-        page = selectors.runs(call.spec.id, window, as_of=as_of, since=since, cursor=cursors.get(window), limit=limit)
+        page = selectors.runs(
+            call.spec.id,
+            window,
+            as_of=as_of,
+            since=since,
+            cursor=cursors.get(window),
+            limit=limit,
+            all_revisions=every,
+        )
         following[window] = page.next_cursor or _FINISHED
         rows += page.rows
     documents = selectors.run_documents([row.id for row in rows])
@@ -74,10 +84,10 @@ def _windows(given: str) -> list[str]:
 
 
 def _attributes(given: str, spec: ModelSpec) -> frozenset[str]:
-    """Attribute names as in results: one name, or several joined by '*' in any order."""
+    """Attribute names as in results: one name, or several joined by '*' in any order; '*' alone is everybody."""
     wanted = {name.strip() for name in given.split(",") if name.strip()}
-    chosen = set()
-    for name in wanted:
+    chosen = {EVERYBODY} if SEPARATOR in wanted else set()
+    for name in wanted - {SEPARATOR}:
         parts = name.split(SEPARATOR)
         if not set(parts) <= set(spec.attribute_names) or len(set(parts)) < len(parts):
             raise Refused("attribute", f"{name[:80]!r} is none of {', '.join(spec.attribute_names)}, alone or joined.")
@@ -135,12 +145,19 @@ ENDPOINTS = (
             Parameter("metric", "Metrics, joined by commas; all by default.", {"type": "string"}, METRICS[0]),
             Parameter(
                 "attribute",
-                "Attributes, joined by commas; an intersection is joined by '*'. All by default.",
+                "Attributes, joined by commas; an intersection is joined by '*', and '*' alone is what is measured "
+                "over everybody. All by default.",
                 {"type": "string"},
                 "sex",
             ),
             Parameter("as_of", "Only the runs as of this moment.", _TIME, "2026-11-02T09:00:00Z"),
             Parameter("since", "Only runs as of this moment or later.", _TIME, "2026-11-01T00:00:00Z"),
+            Parameter(
+                "revisions",
+                "`newest` of every moment, the default, or `all`: what was published before a restatement, too.",
+                {"type": "string", "enum": ["newest", "all"]},
+                "all",
+            ),
             LIMIT,
             CURSOR,
         ),

@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from apps.common import clock
+from apps.monitoring import services as monitoring
 from apps.registry.spec import ModelSpec
 from apps.responses.models import Finding
 from tests.apps.api.door import Caller, fields_of, problem, token
-from tests.apps.pipeline.world import company, compute, people, send_attributes, send_events
+from tests.apps.pipeline.world import company, compute, people, send_attributes, send_events, send_labels
 
 NOW = (clock.hour_floor(datetime.now(UTC)) - timedelta(days=3)).replace(minute=20)
 ADDRESS = "models/hiring/metrics"
@@ -129,6 +130,7 @@ def test_model_that_was_never_evaluated_has_no_runs(db: None) -> None:
         ("since=", "since"),
         ("since=2026-01-01T00:00:00", "since"),
         ("as_of=0001-01-01T00:00:00Z", "as_of"),
+        ("revisions=some", "revisions"),
         ("cursor=nonsense", "cursor"),
         ("cursor=e30=", "cursor"),
         ("window=24h&cursor=eyIyNGgiOiAibm9uc2Vuc2UifQ==", "cursor"),
@@ -184,3 +186,79 @@ def test_findings_are_listed_newest_first_page_by_page(db: None) -> None:
     only = who.get("models/hiring/findings?state=open").json()["findings"]
     assert [each["id"] for each in only] == ids[::-1]
     problem(who.get("models/hiring/findings?state=lost"), 422)
+
+
+def test_quality_stands_beside_every_run(history: ModelSpec) -> None:
+    for run in reader().get(f"{ADDRESS}?metric=selection_rate").json()["runs"]:
+        found = run["quality"]
+        assert found["n"] == run["n"]
+        assert {name: found["coverage"][name] for name in run["coverage"]} == run["coverage"]
+        assert set(found["label_coverage_by_group"]["sex"]) == {"female", "male", "unknown"}
+        assert set(found["label_coverage_by_decision"]) == {"favourable", "unfavourable"}
+        assert found["selective_labels"] is False
+        assert {"value", "low", "high"} == found["parity_bounds"]["sex"]["female"].keys()
+
+
+def test_sharp_bounds_are_those_of_the_unknown_and_labels_are_counted_per_decision(db: None) -> None:
+    with clock.frozen(NOW):
+        spec, frame = company(), people(400, before=NOW, unknown=0.2)
+        frame["labelled"] = frame["decision"] == 1
+        send_events(spec, frame)
+        send_attributes(frame)
+        compute()
+        found = reader().get(f"{ADDRESS}?window=24h&limit=1").json()["runs"][0]["quality"]
+    assert found["label_coverage_by_decision"] == {"favourable": 1.0, "unfavourable": 0.0}
+    assert found["selective_labels"] is True
+    known, hidden = frame[frame["known"]], frame[~frame["known"]]
+    women, men = (known[known["sex"] == sex]["decision"] for sex in ("female", "male"))
+    chosen = hidden["decision"].sum()
+    low = (women.sum() / (len(women) + len(hidden) - chosen)) / ((men.sum() + chosen) / (len(men) + chosen))
+    assert found["parity_bounds"]["sex"]["female"]["low"] == pytest.approx(low)
+    women_labelled = women.mean()
+    assert found["label_coverage_by_group"]["sex"]["female"] == pytest.approx(women_labelled)
+
+
+def test_late_labels_restate_a_published_run_and_both_can_be_read(db: None) -> None:
+    midnight = NOW.replace(hour=0, minute=0)
+    with clock.frozen(NOW):
+        spec, frame = company(), people(200, before=midnight)
+        send_events(spec, frame, labels=False)
+        send_attributes(frame)
+        compute()
+    moment = midnight.isoformat().replace("+00:00", "Z")
+    with clock.frozen(NOW + timedelta(minutes=5)):
+        send_labels(spec, frame, observed_at=NOW)
+        compute()
+    with clock.frozen(NOW + timedelta(hours=1)):
+        compute()
+        who = reader()
+        newest = who.get(f"{ADDRESS}?window=24h&as_of={moment}").json()["runs"]
+        both = who.get(f"{ADDRESS}?window=24h&as_of={moment}&revisions=all").json()["runs"]
+        pages, cursor = [], ""
+        while cursor is not None:
+            body = who.get(f"{ADDRESS}?window=24h&revisions=all&limit=1&cursor={cursor}").json()
+            pages += [(run["as_of"], run["revision"]) for run in body["runs"]]
+            cursor = body["next"]
+        crossed = who.get(f"{ADDRESS}?window=24h&revisions=all&limit=1").json()["next"]
+        assert fields_of(problem(who.get(f"{ADDRESS}?window=24h&cursor={crossed}"), 422)) == ["cursor"]
+    told = [(run["revision"], run["restated"], run["state"], run["quality"]["label_coverage"]) for run in both]
+    assert told == [(2, True, "final", 1.0), (1, False, "final", 0.0)]
+    assert [run["id"] for run in newest] == [both[0]["id"]]
+    assert pages == sorted(set(pages), reverse=True)
+    assert {(run["as_of"], run["revision"]) for run in both} <= set(pages)
+
+
+def test_a_provisional_run_that_becomes_final_restates_nothing(history: ModelSpec) -> None:
+    with clock.frozen(NOW + timedelta(hours=4)):
+        monitoring.evaluations_mark_live(model_ids=[history.id])
+        compute()
+        runs = reader().get(f"{ADDRESS}?window=24h&revisions=all&limit=100").json()["runs"]
+    finished = [run for run in runs if run["revision"] > 1 and run["state"] == "final"]
+    assert finished
+    assert not any(run["restated"] for run in finished)
+
+
+def test_what_is_measured_over_everybody_can_be_asked_for(history: ModelSpec) -> None:
+    runs = reader().get(f"{ADDRESS}?window=24h&attribute=*").json()["runs"]
+    found = {(result["metric"], result["attribute"], result["verdict"]) for run in runs for result in run["results"]}
+    assert found == {("score_psi", "", "not_estimable")}
