@@ -217,3 +217,20 @@ def test_a_ratio_that_falls_to_zero_is_shared_by_the_groups_own_parts() -> None:
         side_of([(40, 60, 50, 50), (40, 60, 50, 50)]), side_of([(0, 100, 50, 50), (0, 100, 50, 50)]), is_ratio=True
     )
     assert (split.mix, split.rate) == (pytest.approx(0), pytest.approx(-0.8))
+
+
+@pytest.mark.parametrize(("outcome", "metric"), [(1, "equal_opportunity_difference"), (0, "fpr_gap")])
+def test_a_gap_is_that_of_the_people_with_its_outcome(outcome: int, metric: str) -> None:
+    def labelled(selected: int) -> OutcomeCube:
+        """Half of everybody is selected; of APAC's people with `outcome` so many of 100, of the others the rest."""
+        rows = [(region, y, place) for region in (0, 1) for y in (0, 1) for place in range(100)]
+        region, y, place = np.array(rows).T
+        own = np.where(y == outcome, selected, 100 - selected)
+        decision = place < np.where(region == 1, own, 50)
+        return OutcomeCube.count(SCHEMA, [region, place % 2, place % 2], decision, y)
+
+    changes = [each for each in found([labelled(50)] * 18 + [labelled(30)] * 12) if each.attribute == "region"]
+    (change,) = [each for each in changes if each.metric == metric]
+    assert (change.before, change.after) == (pytest.approx(0.0), pytest.approx(-0.2))
+    assert (change.n_before, change.n_after) == (1800, 1200)
+    assert RATIO not in {each.metric for each in changes}
