@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from apps.dashboards.annotations import bound_line, end_labels, mark_labels, mark_line, room
@@ -192,18 +193,33 @@ def _range(lines: Sequence[Line], bounds: Sequence[float]) -> tuple[float, float
 
 
 def _ribbon(line: Line) -> list[dict[str, Any]]:
-    shared = {"type": "scatter", "mode": "lines", "x": moments(line.as_of), "hoverinfo": "skip", "showlegend": False}
-    return [
-        {**shared, "name": "interval low", "y": numbers(line.low), "line": {"width": 0, "color": line.colour}},
-        {
-            **shared,
-            "name": "interval",
-            "y": numbers(line.high),
+    """One filled band for every unbroken stretch of intervals: nothing is drawn where nothing was measured."""
+    x, low, high = moments(line.as_of), numbers(line.low), numbers(line.high)
+    measured = [a is not None and b is not None for a, b in zip(low, high, strict=True)]
+    bands = []
+    for known, stretch in groupby(range(len(x)), key=measured.__getitem__):
+        if not known:
+            continue
+        part = list(stretch)
+        shared = {
+            "type": "scatter",
+            "mode": "lines",
+            "x": [x[i] for i in part],
             "line": {"width": 0, "color": line.colour},
-            "fill": "tonexty",
-            "fillcolor": f"{line.colour}/0.16",
-        },
-    ]
+            "hoverinfo": "skip",
+            "showlegend": False,
+        }
+        bands += [
+            {**shared, "name": "interval low", "y": [low[i] for i in part]},
+            {
+                **shared,
+                "name": "interval",
+                "y": [high[i] for i in part],
+                "fill": "tonexty",
+                "fillcolor": f"{line.colour}/0.16",
+            },
+        ]
+    return bands
 
 
 def _marker_size(moments_shown: int) -> int:

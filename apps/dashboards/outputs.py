@@ -8,10 +8,10 @@ from typing import Any
 
 from apps.dashboards.groups import SUPPRESSED, verdict_of
 from apps.dashboards.tables import Table, table
-from apps.dashboards.words import Badge, badge, bound_text, count, interval, metric_digits, number
+from apps.dashboards.words import SEVERITY_ORDER, Badge, badge, bound_text, count, interval, metric_digits, number
 
 _ORDER = {"breach": 0, "inconclusive": 1, "not_estimable": 2, "within": 3}
-_SEVERITIES = {"critical": 0, "high": 1, "medium": 2, "low": 3}
+ROWS_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +29,29 @@ class JudgedRow:
     status: Badge
 
 
-def judged_rows(results: Sequence[Mapping[str, Any]]) -> list[JudgedRow]:
-    """Results that a bound was put to, severest first; aggregates before groups."""
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The judged results to be seen at once, and those behind a disclosure."""
+
+    first: tuple[JudgedRow, ...]
+    rest: tuple[JudgedRow, ...]
+
+
+def judged_rows(results: Sequence[Mapping[str, Any]]) -> Judged | None:
+    """Results that a bound was put to, severest first, aggregates before groups; None if there are none."""
     judged = [result for result in results if result["judged"]]
     judged.sort(
         key=lambda each: (
             _ORDER[each["verdict"]] if not each["suppressed"] else len(_ORDER),
-            _SEVERITIES.get(each["severity"] or "", 4),
+            SEVERITY_ORDER.get(each["severity"] or "", 4),
             each["attribute"].count("*"),
             each["metric"],
             each["attribute"],
             each["group"] or "",
         )
     )
-    return [_row(result) for result in judged]
+    rows = tuple(_row(result) for result in judged)
+    return Judged(rows[:ROWS_AT_ONCE], rows[ROWS_AT_ONCE:]) if rows else None
 
 
 def run_summary(results: Sequence[Mapping[str, Any]]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.dashboards.palette import UNKNOWN
+from apps.dashboards.words import SEVERITY_ORDER
 from apps.registry.spec import ModelSpec
 
 Result = Mapping[str, Any]
@@ -15,7 +16,6 @@ Result = Mapping[str, Any]
 TOO_SMALL = frozenset({"group_too_small", "reference_too_small", "cell_too_small", "below_minimum_share"})
 _VERDICT_ORDER = {"breach": 0, "inconclusive": 1, "within": 2, "not_estimable": 4}
 _SMALL = 3
-_SEVERITY_ORDER = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +124,6 @@ def _badness(result: Result) -> tuple[int, int, float]:
     verdict = _SMALL if too_small(result) else _VERDICT_ORDER.get(result.get("verdict") or "", 2)
     return (
         verdict,
-        _SEVERITY_ORDER.get(result.get("severity") or "", 4),
+        SEVERITY_ORDER.get(result.get("severity") or "", 4),
         -distance(result),
     )

@@ -15,7 +15,7 @@ from apps.dashboards.portfolio import PortfolioEntry, portfolio_entry, status_of
 from apps.dashboards.reading import Reading
 from apps.dashboards.tasks import finding_text
 from apps.dashboards.topics import Choice, topic_of
-from apps.dashboards.words import Badge, percent
+from apps.dashboards.words import SEVERITY_ORDER, Badge, percent
 from apps.monitoring import selectors as monitoring
 from apps.monitoring.selectors import Freshness, PortfolioRow, TrendSeries
 from apps.registry import selectors as registry
@@ -42,7 +42,7 @@ class ModelPage:
 class ModelHead:
     """What stands above the panel: status over all windows, freshness, newest version, open findings.
 
-    worst: where to look first, as the switches' values; empty unless something is in breach.
+    worst: where to look first, as the switches' values: what is in breach, else what an open finding is about.
     """
 
     status: Badge
@@ -102,12 +102,13 @@ def model_head(spec: ModelSpec) -> ModelHead:
     fresh = monitoring.freshness([spec.id])[spec.id]
     row = monitoring.portfolio_points([spec.id]).get(spec.id)
     versions = registry.version_details(spec.id)
+    findings = responses.open_findings([spec.id])
     return ModelHead(
         status=status_of(row, fresh),
-        worst=_worst(row),
+        worst=_worst(row) or _found(findings),
         fresh=fresh,
         version=versions[0]["version"] if versions else "",
-        findings=responses.open_findings([spec.id]),
+        findings=findings,
     )
 
 
@@ -117,6 +118,16 @@ def _worst(row: PortfolioRow | None) -> Mapping[str, str]:
     if worst is None or topic is None or worst.verdict != "breach":
         return {}
     return {"window": worst.window, "attribute": worst.attribute, "metric": topic.key}
+
+
+def _found(findings: Sequence[FindingRow]) -> Mapping[str, str]:
+    """The severest finding of a named group of one attribute, in the window with the most evidence."""
+    named = [each for each in findings if each.group and "*" not in each.attribute and topic_of(each.metric)]
+    if not named:
+        return {}
+    first = min(named, key=lambda each: (SEVERITY_ORDER.get(each.severity, 4), each.opened_as_of))
+    topic = topic_of(first.metric)
+    return {"window": "30d", "attribute": first.attribute, "metric": topic.key if topic else ""}
 
 
 def history(spec: ModelSpec) -> list[Event]:

@@ -15,7 +15,7 @@ from apps.common import clock
 from apps.dashboards.portfolio import PortfolioEntry, filtered
 from apps.dashboards.sentences import headline
 from apps.dashboards.topics import topic_of
-from apps.dashboards.words import Badge, badge
+from apps.dashboards.words import SEVERITY_ORDER, Badge, badge
 from apps.registry.spec import ModelSpec, Words
 from apps.responses import selectors as responses
 from apps.responses.selectors import FindingRow
@@ -23,7 +23,6 @@ from apps.responses.selectors import FindingRow
 TASKS_AT_MOST = 8
 FINDINGS_SHOWN = 4
 RUNGS = ("Alert", "Monitor closer", "Restrict", "Escalate")
-_SEVERITY_ORDER = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,4 +189,4 @@ def finding_url(slug: str, finding: FindingRow) -> str:
 
 def _urgency(finding: FindingRow) -> tuple[bool, int, float]:
     age = (clock.now() - finding.opened_as_of).total_seconds()
-    return finding.acknowledged_at is not None, _SEVERITY_ORDER.get(finding.severity, 4), -age
+    return finding.acknowledged_at is not None, SEVERITY_ORDER.get(finding.severity, 4), -age

@@ -50,6 +50,9 @@ GAPS: Mapping[str, str] = {
     "one_decision_only": "every decision was the same",
 }
 
+SEVERITY_ORDER = {"critical": 0, "high": 1, "medium": 2, "low": 3}
+"""The severest first; what has none comes after 3."""
+
 
 @dataclass(frozen=True, slots=True)
 class Badge:

@@ -18,6 +18,8 @@ from biasgov.fairness.data_quality import COVERAGE_OBJECTIVE
 
 DELIVERY_OBJECTIVE = timedelta(minutes=15)
 AVAILABILITY_OBJECTIVE = 0.995
+SHORTEST_AVAILABILITY = 24 * 60
+"""Minutes that must have been watched before anything is said about a month."""
 MEASURED = timedelta(days=30)
 
 MET, MISSED, UNKNOWN = "met", "missed", "unknown"
@@ -140,7 +142,11 @@ def _delivery() -> Objective:
 def _availability() -> Objective:
     found = heartbeat.availability()
     share = found.share
-    state = UNKNOWN if share is None else MET if share >= AVAILABILITY_OBJECTIVE else MISSED
+    state = MISSED
+    if share is None or found.minutes < SHORTEST_AVAILABILITY:
+        state = UNKNOWN
+    elif share >= AVAILABILITY_OBJECTIVE:
+        state = MET
     now = clock.now()
     rows = tuple(
         ObjectiveRow(

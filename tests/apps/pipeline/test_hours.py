@@ -202,7 +202,7 @@ def test_an_erased_subject_is_unknown_in_later_hours() -> None:
 
 
 def test_hours_without_labels_are_judged_on_parity_and_name_the_gap() -> None:
-    frame = world.people(600, labelled=0.0, hours=10)
+    frame = world.people(1200, labelled=0.0, hours=10)
     with clock.frozen(NOW):
         spec = world.company()
         world.send_events(spec, frame)

@@ -111,18 +111,28 @@ def test_coverage_below_four_fifths_is_a_data_quality_alarm(spec: ModelSpec) -> 
     assert alarms(spec) == []
 
 
-def test_availability_is_the_share_of_minutes_with_both_sides_alive(spec: ModelSpec) -> None:
-    start = NOW - timedelta(minutes=200)
-    for minute in range(200):
-        with clock.frozen(start + timedelta(minutes=minute)):
+def watched(minutes: int, *, silent: set[int]) -> None:
+    """Both sides alive for so many minutes up to NOW, but for the compute side in some of them."""
+    for minute in range(minutes):
+        with clock.frozen(NOW - timedelta(minutes=minutes - minute)):
             heartbeat.beat(Side.GOVERNANCE)
-            if minute != 77:
+            if minute not in silent:
                 heartbeat.beat(Side.COMPUTE)
+
+
+def test_availability_is_the_share_of_minutes_with_both_sides_alive(spec: ModelSpec) -> None:
+    watched(1500, silent={77})
     found = heartbeat.availability()
-    assert (found.minutes, found.alive, found.since) == (200, 199, start)
+    assert (found.minutes, found.alive, found.since) == (1500, 1499, NOW - timedelta(minutes=1500))
     assert states(spec)["availability"] == "met"
-    with clock.frozen(NOW + timedelta(minutes=2)):
+    with clock.frozen(NOW + timedelta(minutes=20)):
         assert states(spec)["availability"] == "missed"
+
+
+def test_nothing_is_said_about_a_month_after_an_hour(spec: ModelSpec) -> None:
+    watched(60, silent=set(range(30)))
+    assert heartbeat.availability().share == pytest.approx(0.5)
+    assert states(spec)["availability"] == "unknown"
 
 
 def test_queues_say_what_waits_and_since_when(spec: ModelSpec) -> None:
