@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.apps import apps as installed
-from django.db import close_old_connections
+from django.db import OperationalError, close_old_connections
+from kombu.exceptions import OperationalError as BrokerDownError
 from tqdm import tqdm
 
 from apps.common import clock
@@ -103,7 +105,9 @@ def wait_until_done(watch: Callable[[], Any]) -> None:
             looks += 1
             time.sleep(LOOK_EVERY)
             watch()
-            before, left = left, backlog()
+            before = left
+            with suppress(OperationalError):  # The database is being started again; what was left is still left.
+                left = backlog()
             _show(hours, left.hours)
             _show(evaluations, left.evaluations)
             changed = time.monotonic() if left != before else changed
@@ -114,7 +118,8 @@ def wait_until_done(watch: Callable[[], Any]) -> None:
 def wake() -> None:
     """Have the workers look for work now. Lost or late messages do no harm."""
     for task in TASKS:
-        app.send_task(task, expires=WAKE_EVERY, retry=False)
+        with suppress(BrokerDownError):  # The schedule wakes them once the broker is back.
+            app.send_task(task, expires=WAKE_EVERY, retry=False)
 
 
 def _show(bar: tqdm[Any], left: int) -> None:

@@ -82,7 +82,7 @@ def run(*, port: int, check: bool, say: Callable[[str], None]) -> None:
         _feed(feeder, say=say)
         for command in (programs.compute(), programs.governance(), programs.beat()):
             children.start(command)
-        _watch_history(children, say=say)
+        _watch_history(home, children, say=say)
         if check:
             say(_result(url, seconds=time.monotonic() - began))
             return
@@ -92,7 +92,7 @@ def run(*, port: int, check: bool, say: Callable[[str], None]) -> None:
         _say_sign_ins(url, memory.password, say=say, seconds=time.monotonic() - began)
         while True:
             time.sleep(LOOK_EVERY)
-            for name in children.revive():
+            for name in _revive(home, children):
                 say(f"The {name} died and was started again.")
 
 
@@ -157,11 +157,20 @@ def _feed(feeder: Feeder, *, say: Callable[[str], None]) -> None:
     )
 
 
-def _watch_history(children: Children, *, say: Callable[[str], None]) -> None:
+def _revive(home: Path, children: Children) -> list[str]:
+    """Start again what has died, the services first; their names. The ports and passwords stay the same."""
+    revived = []
+    if local.running(home) is None:
+        local.start(home)
+        revived.append("database or the broker")
+    return revived + children.revive()
+
+
+def _watch_history(home: Path, children: Children, *, say: Callable[[str], None]) -> None:
     from apps.demo.progress import wait_until_done
 
     began = time.monotonic()
-    wait_until_done(children.revive)
+    wait_until_done(lambda: _revive(home, children))
     say(f"Everything is counted, evaluated and answered after {time.monotonic() - began:.0f} seconds.")
 
 
