@@ -22,15 +22,20 @@ from django.db import connection
 _LARGEST = 1e100
 _SPARE = 1.25
 
+# Keys first, then one look-up in the event's own day for each: no join whose cost could grow with the window.
 _SAMPLE = """
-SELECT detail.event_key, event.decision, detail.features
-FROM inference_event_detail AS detail
-JOIN inference_event AS event ON event.model_id = detail.model_id AND event.occurred_at = detail.occurred_at
-    AND event.event_key = detail.event_key
-WHERE detail.model_id = %(model)s AND detail.occurred_at >= %(start)s AND detail.occurred_at < %(end)s
-    AND event.occurred_at >= %(start)s AND event.occurred_at < %(end)s
-    AND detail.features ?& %(names)s::text[] AND detail.event_key > %(after)s
-ORDER BY detail.event_key LIMIT %(limit)s
+SELECT picked.event_key, event.decision, picked.features
+FROM (
+    SELECT event_key, occurred_at, features FROM inference_event_detail
+    WHERE model_id = %(model)s AND occurred_at >= %(start)s AND occurred_at < %(end)s
+        AND features ?& %(names)s::text[] AND event_key > %(after)s
+    ORDER BY event_key LIMIT %(limit)s
+) AS picked
+CROSS JOIN LATERAL (
+    SELECT decision FROM inference_event
+    WHERE model_id = %(model)s AND occurred_at = picked.occurred_at AND event_key = picked.event_key LIMIT 1
+) AS event
+ORDER BY picked.event_key
 """
 
 
