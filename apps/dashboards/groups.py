@@ -12,7 +12,7 @@ from apps.dashboards.sentences import error_words
 from apps.dashboards.tables import Table, table
 from apps.dashboards.topics import Topic
 from apps.dashboards.words import (
-    WINDOWS,
+    DECIDERS,
     Badge,
     badge,
     group_name,
@@ -167,7 +167,7 @@ def _note(compared: Result | None, window: str) -> str:
     if compared is None or not decided or decided == window:
         return ""
     verdict = "breach" if compared.get("decided_verdict") == "breach" else "within bounds"
-    return f"{verdict} in {WINDOWS[decided]}"
+    return f"{verdict} in {DECIDERS[decided]}"
 
 
 def _rate(result: Result | None, reference: Result | None, scale: tuple[float, float]) -> Rate:

@@ -14,6 +14,7 @@ from typing import Any
 
 from apps.dashboards.people import capitalised, group_phrase
 from apps.dashboards.words import (
+    DECIDERS,
     GAPS,
     NBSP,
     WINDOW_PERIODS,
@@ -78,7 +79,7 @@ def headline(result: Result, words: Words) -> str:
         return f"{who} are fewer than 10 and not shown."
     if result.get("value") is None:
         why = GAPS.get(result.get("gap") or "", "there is nothing to measure it on")
-        return f"{capitalised(metric_name(metric))} by {attribute_name(attribute)} cannot be estimated: {why}."
+        return f"{capitalised(metric_name(metric))}{_by(attribute)} cannot be estimated: {why}."
     said = _compared(result, words) if result.get("group") and result.get("reference") else _aggregate(result)
     return f"{said} This is too little evidence to judge." if result.get("verdict") == "inconclusive" else said
 
@@ -100,6 +101,9 @@ def sentence(
     decided = result.get("decided_by_window")
     if decided and decided != window and decided in WINDOWS:
         parts.append(f"Decided by the {WINDOWS[decided]} window.")
+    elif decided in DECIDERS and decided not in WINDOWS:
+        verdict = _SHORT_VERDICTS[result["decided_verdict"]]
+        parts.append(f"With the {DECIDERS[decided]}: {verdict}.")
     if verdicts and len(verdicts) == len(WINDOWS):
         parts.append(_agreement(verdicts))
     return Sentence(headline(result, words), " ".join(parts))
@@ -199,7 +203,15 @@ def _aggregate(result: Result) -> str:
         return f"Error rates by {by} lie up to {points(value)} apart."
     if metric == "calibration_difference":
         return f"Calibration errors by {by} lie up to {points(value)} apart."
-    return f"{capitalised(metric_name(metric))} by {by} is {number(value, metric_digits(metric))}."
+    if result.get("group"):
+        who = group_phrase(result["attribute"], result["group"])
+        return f"{capitalised(metric_name(metric))} of {who} is {number(value, metric_digits(metric))}."
+    return f"{capitalised(metric_name(metric))}{_by(result['attribute'])} is {number(value, metric_digits(metric))}."
+
+
+def _by(attribute: str) -> str:
+    """` by sex`; nothing where everybody is measured at once."""
+    return f" by {attribute_name(attribute)}" if attribute else ""
 
 
 def _times(ratio: float) -> str:

@@ -12,6 +12,8 @@ NBSP = "\u00a0"
 WINDOWS: Mapping[str, str] = {"24h": f"24{NBSP}h", "7d": "7 days", "30d": "30 days"}
 WINDOW_PERIODS: Mapping[str, str] = {"24h": "last 24 hours", "7d": "last 7 days", "30d": "last 30 days"}
 
+DECIDERS: Mapping[str, str] = {**WINDOWS, "30d family": "30 days of its model family"}
+
 METRICS: Mapping[str, str] = {
     "demographic_parity_ratio": "demographic parity ratio",
     "demographic_parity_difference": "demographic parity difference",
@@ -48,6 +50,9 @@ GAPS: Mapping[str, str] = {
     "reference_rate_zero": "the reference group's rate is zero",
     "fewer_than_two_groups": "fewer than two groups can be measured",
     "one_decision_only": "every decision was the same",
+    "no_baseline": "nothing was declared to compare it with",
+    "no_features": "no features were declared or sent",
+    "constant_features": "every feature is the same for everybody",
 }
 
 SEVERITY_ORDER = {"critical": 0, "high": 1, "medium": 2, "low": 3}
@@ -81,7 +86,9 @@ def metric_name(metric: str) -> str:
 
 
 def attribute_name(attribute: str) -> str:
-    """`sex*age_band` -> `sex × age band`."""
+    """`sex*age_band` -> `sex × age band`; no attribute is everybody."""
+    if not attribute:
+        return "everybody"
     return " × ".join(part.replace("_", " ") for part in attribute.split("*"))
 
 

@@ -59,6 +59,8 @@ def _compared(observation: Observation, words: Words) -> str:
 
 def _aggregate(observation: Observation) -> str:
     metric, value, by = observation.metric, observation.value, _levels(observation.attribute)
+    if not observation.attribute and value is not None:
+        return f"Over everybody, the {metric_name(metric)} is {_number(value)}."
     if value is None:
         return f"By {by}, the {metric_name(metric)} is out of bounds."
     if metric == "demographic_parity_ratio":

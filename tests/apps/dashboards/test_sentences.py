@@ -161,3 +161,20 @@ def test_selective_labels_are_a_warning() -> None:
 )
 def test_groups_are_named_as_people(attribute: str, group: str, phrase: str) -> None:
     assert group_phrase(attribute, group) == phrase
+
+
+def test_what_is_measured_over_everybody_or_without_a_reference_names_no_comparison() -> None:
+    distance = result(metric="individual_fairness_distance", attribute="", group=None, reference=None, value=0.12)
+    assert headline(distance, CREDIT) == "Individual fairness distance is 0.120."
+    missing = result(metric="representation_psi", group=None, reference=None, value=None, gap="no_baseline")
+    assert headline(missing, CREDIT) == (
+        "Representation shift by sex cannot be estimated: nothing was declared to compare it with."
+    )
+    drifted = result(metric="score_psi", reference=None, value=0.3)
+    assert headline(drifted, CREDIT) == "Score shift of women is 0.300."
+
+
+def test_a_family_that_decides_is_named() -> None:
+    asked = result(verdict="inconclusive", decided_by_window="30d family", decided_verdict="within")
+    said = sentence(asked, CREDIT, window="30d", judged_on=80)
+    assert plain(said.detail).endswith("With the 30 days of its model family: within bounds.")
