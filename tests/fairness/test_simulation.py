@@ -208,9 +208,7 @@ def test_the_same_seed_gives_the_same_result_and_another_seed_another() -> None:
 
 def test_a_shift_is_detected_after_it_happened_and_a_smaller_one_later() -> None:
     def measured(shift: Shift) -> float:
-        found = detection_delay(
-            EAGER, shift, events_per_day=5000, groups=2, streams=5, horizon_hours=720, seed=1
-        )
+        found = detection_delay(EAGER, shift, events_per_day=5000, groups=2, streams=5, horizon_hours=720, seed=1)
         assert found.already_alarmed + found.detected == found.streams
         assert found.events == pytest.approx(found.hours * 5000 / 24 / 2)
         return found.hours
