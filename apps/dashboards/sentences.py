@@ -101,7 +101,7 @@ def sentence(
     decided = result.get("decided_by_window")
     if decided and decided != window and decided in WINDOWS:
         parts.append(f"Decided by the {WINDOWS[decided]} window.")
-    elif decided in DECIDERS and decided not in WINDOWS:
+    elif decided and decided in DECIDERS and decided not in WINDOWS:
         verdict = _SHORT_VERDICTS[result["decided_verdict"]]
         parts.append(f"With the {DECIDERS[decided]}: {verdict}.")
     if verdicts and len(verdicts) == len(WINDOWS):
