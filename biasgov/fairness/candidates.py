@@ -78,6 +78,24 @@ class _Sieve:
         self.total = self.sizes.sum(axis=0)
         self.shares = self.sizes / np.maximum(self.total, 1)
         self.z = intervals.normal_quantile(policy.confidence)
+        self.wider = intervals.normal_quantile(max(policy.alert_confidence, policy.confidence)) / self.z
+
+    def _beyond(
+        self, value: Float64, low: Float64 | float, high: Float64 | float, bound: Bound, form: str = "difference"
+    ) -> Bools:
+        """`_beyond` for the interval carried to the alert confidence, as `verdicts.at_alert_confidence` does.
+
+        Carrying keeps the order of ends, so that an end no narrower than the evaluator's stays so.
+        """
+        with np.errstate(invalid="ignore", divide="ignore"):
+            carried = [value + (end - value) * self.wider for end in (low, high)]
+            if form == "ratio":
+                logs = [value * (end / value) ** self.wider for end in (low, high)]
+                carried = [
+                    np.where((value > 0) & (np.asarray(end) > 0), log, linear)
+                    for end, log, linear in zip((low, high), logs, carried, strict=True)
+                ]
+        return _beyond(value, np.nan_to_num(carried[0], nan=np.inf), np.nan_to_num(carried[1], nan=-np.inf), bound)
 
     def _enough(self, size: Int64, cell: Int64, share: Float64) -> Bools:
         policy = self.policy
@@ -87,7 +105,7 @@ class _Sieve:
     def alone(self, counts: Counts, bound: Bound) -> Bools:
         low, high = intervals.wilson(counts.x, counts.n, self.z)
         enough = self._enough(self.sizes, counts.n, self.shares)
-        return _any_group(enough & _beyond(counts.rate, low, high, bound))
+        return _any_group(enough & self._beyond(counts.rate, low, high, bound))
 
     def pairs(self, form: str, counts: Counts, bound: Bound) -> Bools:
         value = pair_value(form, counts)
@@ -98,7 +116,7 @@ class _Sieve:
             return _any_group(maybe)
         interval = intervals.koopman if form == "ratio" else intervals.newcombe
         low, high = interval(*self._four(counts, maybe), z=self.z)
-        maybe[maybe] = _beyond(value[maybe], low, high, bound)
+        maybe[maybe] = self._beyond(value[maybe], low, high, bound, form)
         maybe[maybe] = ~(significance.two_rates(*self._four(counts, maybe)) >= self.policy.alpha)
         return _any_group(maybe)
 
@@ -114,7 +132,7 @@ class _Sieve:
             low, high = intervals.newcombe(*self._four(counts, maybe), z=z)
             lows.append(np.maximum(np.maximum(low, -high), 0.0))
             highs.append(np.maximum(np.abs(low), np.abs(high)))
-        maybe[maybe] = _beyond(value[maybe], np.maximum(*lows), np.maximum(*highs), bound)
+        maybe[maybe] = self._beyond(value[maybe], np.maximum(*lows), np.maximum(*highs), bound)
         p = 2 * np.minimum(*(significance.two_rates(*self._four(counts, maybe)) for counts in both))
         maybe[maybe] = ~(p >= self.policy.alpha)
         return _any_group(maybe)
@@ -125,7 +143,7 @@ class _Sieve:
         value = extremes.value(form)
         maybe = self._enough_extremes(extremes, counts) & violates(value, bound, _SLACK)
         low, high = _pairwise_limits(form, counts.at(maybe), self.z)
-        maybe[maybe] = _beyond(value[maybe], low, high, bound)
+        maybe[maybe] = self._beyond(value[maybe], low, high, bound, form)
         maybe[maybe] = _homogeneity_p(counts.at(maybe)) < self.policy.alpha
         return maybe
 
@@ -138,7 +156,7 @@ class _Sieve:
         enough = [self._enough_extremes(end, counts) for end, counts in zip(ends, (tpr, fpr), strict=True)]
         maybe = np.where(widths[0] >= widths[1], *enough) & violates(value, bound, _SLACK)
         limits = [_pairwise_limits("difference", counts.at(maybe), self.z) for counts in (tpr, fpr)]
-        maybe[maybe] = _beyond(value[maybe], np.maximum(limits[0][0], limits[1][0]), -np.inf, bound)
+        maybe[maybe] = self._beyond(value[maybe], np.maximum(limits[0][0], limits[1][0]), -np.inf, bound)
         p = 2 * np.minimum(*(_homogeneity_p(counts.at(maybe)) for counts in (tpr, fpr)))
         maybe[maybe] = p < self.policy.alpha
         return maybe
