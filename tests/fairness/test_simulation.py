@@ -34,7 +34,7 @@ SIMULATED, LEFT_OUT = simulated_part(EAGER)
 TIGHT = Policy(
     bounds={metric: Bound(0.9, 1.1) if metric.endswith("ratio") else Bound(-0.05, 0.05) for metric in SUPPORTED},
     confidence=0.8,
-    alert_confidence=0.85,
+    alert_confidence=0.81,
     alpha=0.2,
     minimum_group=10,
 )
