@@ -102,7 +102,7 @@ def sentence(
     if decided and decided != window and decided in WINDOWS:
         parts.append(f"Decided by the {WINDOWS[decided]} window.")
     elif decided and decided in DECIDERS and decided not in WINDOWS:
-        verdict = _SHORT_VERDICTS[result["decided_verdict"]]
+        verdict = _SHORT_VERDICTS[str(result["decided_verdict"])]
         parts.append(f"With the {DECIDERS[decided]}: {verdict}.")
     if verdicts and len(verdicts) == len(WINDOWS):
         parts.append(_agreement(verdicts))
