@@ -14,8 +14,8 @@ from tests.browser.install import installed
 HERE = Path(__file__).resolve().parent
 PICTURES = {
     "inbox": ("/", "light", 1280),
-    "model": ("/models/security-triage/?metric=odds&window=7d", "light", 1280),
-    "model-dark": ("/models/recidivism/?metric=odds&window=30d", "dark", 1280),
+    "model": ("/models/security-triage/?metric=equalised_odds&window=7d", "light", 1280),
+    "model-dark": ("/models/recidivism/?metric=equalised_odds&window=30d", "dark", 1280),
     "health": ("/health/", "light", 1280),
     "model-phone": ("/models/security-triage/", "light", 390),
 }

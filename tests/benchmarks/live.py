@@ -221,12 +221,12 @@ def _counted(client: Client, slug: str) -> int:
 def pages(demo: Demo) -> list[Line]:
     """Milliseconds until a page has arrived whole, signed in, warm, median of 50."""
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
-    people = json.loads((HOME / "demo" / "people.json").read_text())
+    password = json.loads((HOME / "demo.json").read_text())["password"]
     with opener.open(f"{demo.url}/sign-in/") as answer:
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', answer.read().decode())
     if token is None:
         raise RuntimeError("the sign-in page has no form")
-    form = {"username": "ines", "password": people["ines"], "csrfmiddlewaretoken": token.group(1)}
+    form = {"username": "ines", "password": password, "csrfmiddlewaretoken": token.group(1)}
     opener.open(f"{demo.url}/sign-in/", urllib.parse.urlencode(form).encode()).close()
     measured = []
     for name, path in (("page_inbox", "/"), ("page_model", "/models/security-triage/")):
