@@ -34,6 +34,8 @@ from apps.responses import services as responses
 if TYPE_CHECKING:
     from apps.accounts.models import User
 
+ALERTS_AT_MOST = 5
+
 
 @require_GET
 @requires("inbox.view")
@@ -45,6 +47,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
     if _fragment(request, "portfolio") and sees_models:
         return render(request, "dashboards/_portfolio.html", context)
     context |= {"greeting": greeting(request.user), "waiting": waiting(request.user, specs)}
+    context["alerts"] = responses_read.notifications(request.user, unread_only=True)[:ALERTS_AT_MOST]
     if may_somewhere(request.user, "health.view"):
         context["objectives"] = objectives(specs)
     return render(request, "dashboards/inbox.html", context)
@@ -137,6 +140,15 @@ def run_table(request: HttpRequest, run_id: int) -> HttpResponse:
     _, spec = _visible_run(request, run_id)
     document = monitoring.run_documents([run_id])[run_id]
     return _csv(outputs_table(document["results"]), f"{spec.slug}-run-{run_id}")
+
+
+@require_POST
+@requires("inbox.view")
+def alert_read(request: HttpRequest, alert_id: int) -> HttpResponse:
+    """Take one's own alert out of the inbox; somebody else's does not exist."""
+    if not responses.notifications_read(person=cast("User", request.user), ids=[alert_id]):
+        raise Http404("There is no such unread alert.")
+    return redirect("inbox")
 
 
 @require_POST

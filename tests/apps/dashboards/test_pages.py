@@ -16,7 +16,8 @@ from apps.common import clock
 from apps.monitoring import selectors as monitoring
 from apps.registry.models import MonitoredModel
 from apps.registry.spec import ModelSpec
-from apps.responses.models import Finding
+from apps.responses.announcements import announce
+from apps.responses.models import Finding, Notification
 from tests.apps.dashboards.world import watched
 from tests.apps.pipeline.world import NOW, company
 from tests.cast import person, signed_in
@@ -214,6 +215,26 @@ def test_an_auditor_reads_findings_and_acknowledges_none(hiring: ModelSpec) -> N
     assert ">Acknowledge<" not in page
     finding = Finding.objects.filter(model_id=hiring.id).first()
     assert browser.post(reverse("finding-acknowledge", args=[finding.pk])).status_code == 403
+
+
+def test_an_alert_stands_in_the_inbox_until_it_is_read_by_the_one_it_was_sent_to(hiring: ModelSpec) -> None:
+    officer, other = person("officer"), person("compliance")
+    announce(
+        model=hiring,
+        key="coverage-76",
+        title="Coverage of sex fell to 76 %",
+        body="Results may speak for the known only.",
+        severity="",
+        path="/health/",
+        detected_at=NOW,
+    )
+    browser = signed_in(officer)
+    assert "Coverage of sex fell to 76 %" in browser.get(reverse("inbox")).content.decode()
+    alert = Notification.objects.get(person=officer, dedup_key="coverage-76")
+    assert signed_in(other).post(reverse("alert-read", args=[alert.pk])).status_code == 404
+    assert "Coverage of sex" not in signed_in(other).get(reverse("inbox")).content.decode()
+    assert "Coverage of sex" not in browser.post(reverse("alert-read", args=[alert.pk]), follow=True).content.decode()
+    assert browser.get(reverse("alert-read", args=[alert.pk])).status_code == 405
 
 
 def test_an_acknowledgement_needs_post(hiring: ModelSpec) -> None:
