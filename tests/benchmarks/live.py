@@ -12,16 +12,17 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.parse
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
@@ -34,11 +35,12 @@ BATCH, BATCHES = 1000, 60
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """A running demo: its address, its process and how many seconds its page took to answer."""
+    """A running demo: its address, its process, and the seconds until its page answered and all was computed."""
 
     url: str
     process: subprocess.Popen[bytes]
-    seconds: float
+    answered: float
+    computed: float
 
     def rss_mb(self) -> float:
         """The largest resident memory of any of its Python processes, in MB."""
@@ -50,11 +52,16 @@ class Demo:
 def lines() -> list[Line]:
     """Start the demo in a home of its own, once fresh and once again, and measure it."""
     with running_demo() as first:
-        first_seconds = first.seconds
+        first_seconds = first.computed
     with running_demo() as demo:
         return [
-            Line(id="demo_first", what="first start until the page answers", ours=first_seconds, unit="s"),
-            Line(id="demo_second", what="second start until the page answers", ours=demo.seconds, unit="s"),
+            Line(
+                id="demo_first",
+                what="first start, dependencies installed, until the whole history is computed",
+                ours=first_seconds,
+                unit="s",
+            ),
+            Line(id="demo_second", what="second start until the page answers; goal 20 s", ours=demo.answered, unit="s"),
             *pages(demo),
             *ingest(demo),
             visible(demo),
@@ -69,19 +76,28 @@ def running_demo() -> Iterator[Demo]:
         port = probe.getsockname()[1]
     environment = os.environ | {"BIASGOV_HOME": str(HOME), "PORT": str(port), "API_RATE_PER_MINUTE": "1000000"}
     start = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "apps.demo"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
-    )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        while not _ready(url):
-            if process.poll() is not None:
-                raise RuntimeError(f"the demo ended with {process.returncode}; run 'make demo' to see why")
-            time.sleep(0.2)
-        yield Demo(url, process, time.perf_counter() - start)
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=60)
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen([sys.executable, "-m", "apps.demo"], cwd=ROOT, env=environment, stdout=said)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            answered = _seconds_until(lambda: _ready(url), process, start)
+            computed = _seconds_until(lambda: b"biasgov is ready" in _written(said), process, start)
+            yield Demo(url, process, answered, computed)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=60)
+
+
+def _seconds_until(reached: Callable[[], bool], process: subprocess.Popen[bytes], start: float) -> float:
+    while not reached():
+        if process.poll() is not None:
+            raise RuntimeError(f"the demo ended with {process.returncode}; run 'make demo' to see why")
+        time.sleep(0.2)
+    return time.perf_counter() - start
+
+
+def _written(file: IO[bytes]) -> bytes:
+    return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)
 
 
 def _ready(url: str) -> bool:

@@ -68,7 +68,7 @@ def test_a_breach_asks_more_of_the_interval_than_what_people_read():
 def test_the_alert_interval_is_close_to_the_score_interval_at_that_confidence(n1, n2, rate1, rate2):
     x1, x2 = max(5, round(n1 * rate1)), max(5, round(n2 * rate2))
     counts = {"A": (min(x2, n2), n2), "B": (min(x1, n1), n1)}
-    plain, asked = Policy(bounds=RATIO.bounds), replace(RATIO, confidence=0.998)
+    plain, asked = Policy(bounds=RATIO.bounds), replace(RATIO, confidence=RATIO.alert_confidence)
     carried = at_alert_confidence(ratio_of(counts, plain).measurement, plain)
     exact = ratio_of(counts, asked).measurement
     reach = np.log(exact.high / exact.low)
