@@ -23,7 +23,7 @@ _STATES = {"met": Badge("within", "kept"), "missed": Badge("breach", "missed")}
 _UNKNOWN = {
     "freshness": Badge("plain", "not computed yet"),
     "delivery": Badge("plain", "no alert yet"),
-    "availability": Badge("plain", "no round yet"),
+    "availability": Badge("plain", "watched for less than a day"),
     "coverage": Badge("plain", "nothing measured yet"),
 }
 
