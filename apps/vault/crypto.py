@@ -8,18 +8,22 @@ Inside, every subject has one AES-256-GCM record under a data key; data keys are
 Record layout, big endian::
 
     offset  bytes  field
-    0       1      layout version, 1
+    0       1      layout version, 2
     1       4      data key version
-    5       16     key commitment: HKDF-SHA256(data key, info="biasgov vault record commitment")
-    21      12     nonce, random
-    33      n      ciphertext of the padded attributes, followed by the 16 bytes of the tag
+    5       2      attribute schema version: which declared levels the attributes were checked against
+    7       16     key commitment: HKDF-SHA256(data key, info="biasgov vault record commitment")
+    23      12     nonce, random
+    35      n      ciphertext of the padded attributes, followed by the 16 bytes of the tag
 
 The associated data is layout version (1), subject pseudonym (16), data key version (4), schema version (2): a record
-opens only as the record of its own subject under its own key. AES-GCM alone does not commit to its key (one
-ciphertext can be made to open under two keys); the commitment closes that.
+opens only as the record of its own subject, under its own key and schema. AES-GCM alone does not commit to its key
+(one ciphertext can be made to open under two keys); the commitment, compared before anything is decrypted, closes
+that. No byte of the head is free: it is compared (layout, key version, commitment), authenticated (schema version) or
+used (nonce).
 
-Plaintext: the attributes as MessagePack map with sorted names, then 0x80 and zeros up to a multiple of 64 bytes, so
-that the length of a record says little about the levels in it.
+Plaintext: the attributes as MessagePack map with sorted names, then 0x80 and zeros up to a multiple of 64 bytes and
+at least to the `width` asked for, so that the length of a record need not say anything about the levels in it. The
+levels stand there by name and not by number: no table that could be altered decides what a record means.
 """
 
 from __future__ import annotations
@@ -39,9 +43,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-LAYOUT = 1
-SCHEMA = 1
-HEAD = struct.Struct(">BI16s12s")
+LAYOUT = 2
+HEAD = struct.Struct(">BIH16s12s")
 ASSOCIATED = struct.Struct(">B16sIH")
 BLOCK = 64
 COMMITMENT_INFO = b"biasgov vault record commitment"
@@ -111,11 +114,19 @@ class DataKey:
     def __repr__(self) -> str:
         return f"DataKey(version={self.version})"
 
-    def seal(self, subject: bytes, attributes: Attributes) -> bytes:
-        """One record for a subject's 16-byte pseudonym."""
+    def seal(self, subject: bytes, attributes: Attributes, *, schema: int, width: int = 0) -> bytes:
+        """One record for a subject's 16-byte pseudonym.
+
+        `schema` is the version of the attribute schema that the attributes were checked against; `width` the least
+        size of the padded content in bytes (`content_width` gives the one that hides every choice of levels).
+        """
+        return self.seal_padded(subject, _padded(attributes, width), schema=schema)
+
+    def seal_padded(self, subject: bytes, plaintext: bytes, *, schema: int) -> bytes:
+        """One record of a padded plaintext, as `open_many` gives it."""
         nonce = os.urandom(12)
-        head = HEAD.pack(LAYOUT, self.version, self.commitment, nonce)
-        return head + self._cipher.encrypt(nonce, _padded(attributes), self._associated(subject))
+        head = HEAD.pack(LAYOUT, self.version, schema, self.commitment, nonce)
+        return head + self._cipher.encrypt(nonce, plaintext, self._associated(subject, schema))
 
     def open(self, subject: bytes, record: bytes) -> dict[str, str]:
         """The attributes in one record. Raises VaultError if any bit, the subject or the key is not its own."""
@@ -124,7 +135,7 @@ class DataKey:
         return attributes_in(plaintext)
 
     def open_many(self, subjects: npt.NDArray[np.uint8], records: npt.NDArray[np.uint8]) -> list[bytes]:
-        """The padded plaintexts of records of one length.
+        """The padded plaintexts of records of one length; their schema versions may differ.
 
         Parameters
         ----------
@@ -141,13 +152,19 @@ class DataKey:
         n, width = records.shape
         if width < HEAD.size + 16 or subjects.shape != (n, 16):
             raise VaultError(f"Records of {width} bytes are none of ours.")
-        head = np.frombuffer(HEAD.pack(LAYOUT, self.version, self.commitment, bytes(12))[:21], np.uint8)
-        if not (records[:, :21] == head).all():
+        if not (records[:, 0] == LAYOUT).all():
+            raise VaultError(
+                f"A record has another layout than {LAYOUT}. Layout 1, of biasgov 0.1, is not read any more: empty "
+                "vault.record and upload the attributes again (a demo: remove its BIASGOV_HOME and start it anew)."
+            )
+        head = np.frombuffer(HEAD.pack(LAYOUT, self.version, 0, self.commitment, bytes(12)), np.uint8)
+        if not ((records[:, 1:5] == head[1:5]).all() and (records[:, 7:23] == head[7:23]).all()):
             raise VaultError(f"A record does not belong to data key {self.version}.")
-        nonces, sealed = records[:, 21:33].tobytes(), records[:, HEAD.size :].tobytes()
+        nonces, sealed = records[:, 23:35].tobytes(), records[:, HEAD.size :].tobytes()
         associated = np.empty((n, ASSOCIATED.size), np.uint8)
-        associated[:] = np.frombuffer(self._associated(bytes(16)), np.uint8)
+        associated[:] = np.frombuffer(self._associated(bytes(16), 0), np.uint8)
         associated[:, 1:17] = subjects
+        associated[:, 21:23] = records[:, 5:7]
         bound = associated.tobytes()
         decrypt, long, wide = self._cipher.decrypt, width - HEAD.size, ASSOCIATED.size
         try:
@@ -162,10 +179,20 @@ class DataKey:
         except InvalidTag:
             raise VaultError(f"A record under data key {self.version} is damaged or not its subject's.") from None
 
-    def _associated(self, subject: bytes) -> bytes:
+    def _associated(self, subject: bytes, schema: int) -> bytes:
         if len(subject) != 16:
             raise VaultError(f"A subject pseudonym has 16 bytes, not {len(subject)}.")
-        return ASSOCIATED.pack(LAYOUT, subject, self.version, SCHEMA)
+        return ASSOCIATED.pack(LAYOUT, subject, self.version, schema)
+
+
+def schema_version(record: bytes) -> int:
+    """The attribute schema version that a record says it has; only `DataKey.open` proves it."""
+    return int(HEAD.unpack_from(record)[2])
+
+
+def content_width(levels: Mapping[str, Sequence[str]]) -> int:
+    """Bytes of padded content that hold any choice of these {attribute: levels}: the `width` for `DataKey.seal`."""
+    return len(_padded({name: max(among, key=lambda level: len(level.encode())) for name, among in levels.items()}))
 
 
 def attributes_in(plaintext: bytes) -> dict[str, str]:
@@ -208,9 +235,9 @@ def open_chunk(
     return rows
 
 
-def _padded(attributes: Attributes) -> bytes:
+def _padded(attributes: Attributes, width: int = 0) -> bytes:
     content = msgspec.msgpack.encode({name: attributes[name] for name in sorted(attributes)}) + b"\x80"
-    return content.ljust(-(-len(content) // BLOCK) * BLOCK, b"\0")
+    return content.ljust(-(-max(len(content), width) // BLOCK) * BLOCK, b"\0")
 
 
 def _derive(key: bytes, info: bytes) -> bytes:

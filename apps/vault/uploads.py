@@ -191,7 +191,7 @@ def _store(rows: Sequence[Row], received_at: datetime) -> int:
         key = keys.current_data_key(cursor)
         for part in _parts(rows):
             subjects = [UUID(bytes=subject) for subject, _ in part]
-            bodies = [key.seal(subject, attributes) for subject, attributes in part]
+            bodies = [key.seal(subject, attributes, schema=1) for subject, attributes in part]
             cursor.execute(_STORE, [key.version, received_at, subjects, bodies, received_at], binary=True)
             stored += cursor.rowcount
     return stored

@@ -19,7 +19,7 @@ subjects = st.binary(min_size=16, max_size=16)
 @given(subjects, attributes)
 def test_a_record_holds_what_was_sealed(subject: bytes, content: dict[str, str]) -> None:
     key = DataKey(KEY, version=3)
-    record = key.seal(subject, content)
+    record = key.seal(subject, content, schema=1)
     assert key.open(subject, record) == content
     assert (len(record) - HEAD.size - 16) % BLOCK == 0
 
@@ -27,7 +27,7 @@ def test_a_record_holds_what_was_sealed(subject: bytes, content: dict[str, str])
 @given(attributes, st.data())
 def test_any_changed_bit_is_refused(content: dict[str, str], data: st.DataObject) -> None:
     key = DataKey(KEY, version=3)
-    record = bytearray(key.seal(SUBJECT, content))
+    record = bytearray(key.seal(SUBJECT, content, schema=1))
     bit = data.draw(st.integers(0, 8 * len(record) - 1))
     record[bit // 8] ^= 1 << bit % 8
     with pytest.raises(VaultError):
@@ -38,12 +38,12 @@ def test_any_changed_bit_is_refused(content: dict[str, str], data: st.DataObject
 def test_another_subjects_record_is_refused(other: bytes, content: dict[str, str]) -> None:
     key = DataKey(KEY, version=3)
     with pytest.raises(VaultError):
-        key.open(other, key.seal(SUBJECT, content))
+        key.open(other, key.seal(SUBJECT, content, schema=1))
 
 
 @given(st.integers(1, 2**32 - 1).filter(lambda version: version != 3), attributes)
 def test_a_record_of_another_key_version_is_refused(version: int, content: dict[str, str]) -> None:
-    record = DataKey(KEY, version=3).seal(SUBJECT, content)
+    record = DataKey(KEY, version=3).seal(SUBJECT, content, schema=1)
     with pytest.raises(VaultError):
         DataKey(KEY, version=version).open(SUBJECT, record)
     relabelled = record[:1] + version.to_bytes(4, "big") + record[5:]
@@ -53,7 +53,7 @@ def test_a_record_of_another_key_version_is_refused(version: int, content: dict[
 
 @given(st.binary(min_size=32, max_size=32).filter(lambda other: other != KEY), attributes)
 def test_a_record_under_another_key_is_refused_by_its_commitment(other: bytes, content: dict[str, str]) -> None:
-    record = DataKey(KEY, version=3).seal(SUBJECT, content)
+    record = DataKey(KEY, version=3).seal(SUBJECT, content, schema=1)
     with pytest.raises(VaultError, match="does not belong to data key"):
         DataKey(other, version=3).open(SUBJECT, record)
 
@@ -61,7 +61,47 @@ def test_a_record_under_another_key_is_refused_by_its_commitment(other: bytes, c
 def test_the_length_of_a_record_hides_the_level() -> None:
     key = DataKey(KEY, version=1)
     short, long = ({"ethnicity": level} for level in ("A", "Aboriginal or Torres Strait Islander"))
-    assert len(key.seal(SUBJECT, short)) == len(key.seal(SUBJECT, long))
+    assert len(key.seal(SUBJECT, short, schema=1)) == len(key.seal(SUBJECT, long, schema=1))
+
+
+levels = st.dictionaries(
+    st.text(min_size=1, max_size=12), st.lists(st.text(max_size=60), min_size=1, max_size=4).map(tuple), max_size=5
+)
+
+
+@given(levels, st.data())
+def test_a_width_hides_every_choice_of_levels_and_that_some_are_missing(
+    declared: dict[str, tuple[str, ...]], data: st.DataObject
+) -> None:
+    chosen = {name: data.draw(st.sampled_from(among)) for name, among in declared.items() if data.draw(st.booleans())}
+    key, width = DataKey(KEY, version=1), crypto.content_width(declared)
+    record = key.seal(SUBJECT, chosen, schema=1, width=width)
+    assert len(record) == len(key.seal(SUBJECT, {}, schema=1, width=width))
+    assert key.open(SUBJECT, record) == chosen
+
+
+@given(st.lists(st.integers(0, 2**16 - 1), min_size=1, max_size=20))
+def test_records_of_several_schema_versions_open_together(versions: list[int]) -> None:
+    key = DataKey(KEY, version=1)
+    sealed = [key.seal(SUBJECT, {"sex": "F"}, schema=version) for version in versions]
+    assert [crypto.schema_version(record) for record in sealed] == versions
+    records = np.array([np.frombuffer(record, np.uint8) for record in sealed])
+    opened = key.open_many(np.tile(np.frombuffer(SUBJECT, np.uint8), (len(versions), 1)), records)
+    assert [crypto.attributes_in(each) for each in opened] == [{"sex": "F"}] * len(versions)
+
+
+def test_another_schema_version_in_the_head_is_refused() -> None:
+    key = DataKey(KEY, version=1)
+    record = key.seal(SUBJECT, {"sex": "F"}, schema=1)
+    with pytest.raises(VaultError, match="damaged"):
+        key.open(SUBJECT, record[:5] + (2).to_bytes(2, "big") + record[7:])
+
+
+def test_a_record_of_the_first_layout_is_refused_with_what_to_do() -> None:
+    key = DataKey(KEY, version=1)
+    record = key.seal(SUBJECT, {"sex": "F"}, schema=1)
+    with pytest.raises(VaultError, match="upload the attributes again"):
+        key.open(SUBJECT, b"\x01" + record[1:])
 
 
 def test_many_records_open_in_order_and_one_bad_one_stops_all() -> None:
@@ -69,7 +109,10 @@ def test_many_records_open_in_order_and_one_bad_one_stops_all() -> None:
     people = np.arange(16 * 50, dtype=np.uint16).astype(np.uint8).reshape(50, 16)
     people[:, 0] = np.arange(50)
     records = np.array(
-        [np.frombuffer(key.seal(person.tobytes(), {"sex": str(n)}), np.uint8) for n, person in enumerate(people)]
+        [
+            np.frombuffer(key.seal(person.tobytes(), {"sex": str(n)}, schema=1), np.uint8)
+            for n, person in enumerate(people)
+        ]
     )
     opened = key.open_many(people, records)
     assert [crypto.attributes_in(each)["sex"] for each in opened] == [str(n) for n in range(50)]
@@ -111,7 +154,7 @@ def test_a_sealed_part_opens_only_in_its_own_place_and_by_its_own_key() -> None:
 def test_errors_and_descriptions_never_show_a_key_or_a_value() -> None:
     key = DataKey(KEY, version=1)
     with pytest.raises(VaultError) as refused:
-        key.open(bytes(16), key.seal(SUBJECT, {"religion": "Jedi"}))
+        key.open(bytes(16), key.seal(SUBJECT, {"religion": "Jedi"}, schema=1))
     shown = f"{refused.value!r} {refused.value.__cause__!r} {key!r} {LocalKeyEncryption(KEY)!r}"
     assert "Jedi" not in shown
     assert KEY.hex() not in shown
