@@ -131,7 +131,7 @@ def reliability_chart(spec: ModelSpec, reading: Reading, attribute: str) -> Char
         key="reliability",
         title=title,
         caption=f"A score of 0.7 should mean that 70 of 100 end as “{outcome}”. Above the dotted line the score "
-        "promises too little, below it too much. Score bins with fewer than ten decisions are left out.",
+        "promises too little, below it too much. Score bins with too few decisions are left out.",
         figure=reliability_figure(curves, outcome=outcome),
         table=table("reliability", title, ("group", "bin", "n", "mean score", "observed rate", "low", "high"), rows),
     )

@@ -28,7 +28,7 @@ _COMPARED = {
     "equalised_odds": "widest gap to",
     "calibration": "difference from",
 }
-SUPPRESSED = "suppressed (fewer than 10)"
+SUPPRESSED = "suppressed (too few people)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,9 @@ def _unlisted(groups: list[str], listed: list[str]) -> str:
     shown = set(listed)
     unknown = sum(UNKNOWN in group.split("*") for group in groups if group not in shown)
     small = len(groups) - len(listed) - unknown
-    parts = [f"{small} with fewer than 10 decisions"] * bool(small) + [f"{unknown} with an unknown attribute"] * bool(
-        unknown
-    )
+    parts = [f"{small} with too few people to be shown"] * bool(small) + [
+        f"{unknown} with an unknown attribute"
+    ] * bool(unknown)
     return f"Groups not listed: {' and '.join(parts)}." if parts else ""
 
 

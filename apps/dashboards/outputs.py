@@ -92,7 +92,7 @@ def _row(result: Mapping[str, Any]) -> JudgedRow:
         value="–" if hidden else number(result["value"], digits),
         interval=interval(low, high, digits),
         bound=bound_text(metric, result["bound"]),
-        n="fewer than 10" if hidden else count(result["n"]),
+        n="too few" if hidden else count(result["n"]),
         p="–" if p is None else ("< 0.001" if p < 0.001 else number(p, 3)),
         status=Badge("plain", "not shown") if hidden else badge(result["verdict"], result["severity"]),
     )

@@ -76,7 +76,7 @@ def headline(result: Result, words: Words) -> str:
     metric, attribute = result["metric"], result["attribute"]
     if result.get("suppressed"):
         who = capitalised(group_phrase(attribute, result["group"])) if result.get("group") else "The groups"
-        return f"{who} are fewer than 10 and not shown."
+        return f"{who} are not shown: they, or a group beside them, are fewer than 10 people."
     if result.get("value") is None:
         why = GAPS.get(result.get("gap") or "", "there is nothing to measure it on")
         return f"{capitalised(metric_name(metric))}{_by(attribute)} cannot be estimated: {why}."

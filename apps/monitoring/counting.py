@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from apps.inference import selectors as inference
-from apps.monitoring.cubes import CountedHour
+from apps.monitoring.cubes import Counted, CountedHour
+from apps.monitoring.people import People
 from apps.monitoring.windows import HOUR
 from apps.registry.spec import ModelSpec
 from apps.vault import enrichment
@@ -55,11 +56,12 @@ def _together(hours: Sequence[datetime], most: int) -> Sequence[datetime]:
 def _count(spec: ModelSpec, hours: Sequence[datetime]) -> tuple[list[CountedHour], int]:
     start, end = hours[0], hours[-1] + HOUR
     events = inference.events_between(spec.id, start, end)
-    cubes: dict[datetime, dict[int, OutcomeCube]] = {hour: {} for hour in hours}
+    cubes: dict[datetime, dict[int, Counted]] = {hour: {} for hour in hours}
     if len(events):
         schema = spec.schema()
+        subjects = events.subject.view(np.uint8).reshape(-1, 16)
         codes = enrichment.attribute_codes(
-            subjects=events.subject.view(np.uint8).reshape(-1, 16),
+            subjects=subjects,
             axes=schema.axes,
             model=spec.slug,
             hours=(start, end),
@@ -71,12 +73,10 @@ def _count(spec: ModelSpec, hours: Sequence[datetime]) -> tuple[list[CountedHour
         for rows in np.split(order, cuts):
             at = _aware(events.hour[rows[0]])
             if at in cubes:
-                cubes[at][int(events.version_id[rows[0]])] = OutcomeCube.count(
-                    schema,
-                    [axis[rows] for axis in codes],
-                    favourable[rows],
-                    events.label[rows],
-                    events.score[rows],
+                here = [axis[rows] for axis in codes]
+                cubes[at][int(events.version_id[rows[0]])] = Counted(
+                    OutcomeCube.count(schema, here, favourable[rows], events.label[rows], events.score[rows]),
+                    People.count(schema, here, subjects[rows]),
                 )
     return [CountedHour(at, cubes[at]) for at in hours], len(events)
 

@@ -13,8 +13,6 @@ from typing import Any
 
 import msgspec
 
-from apps.monitoring.suppression import suppressed
-
 FORMAT = 2
 _encoder = msgspec.json.Encoder(order="deterministic")
 
@@ -35,12 +33,13 @@ def close(content: Mapping[str, Any]) -> Document:
 
 
 def read(compressed: bytes) -> dict[str, Any]:
-    """The content of a stored document, its results as one mapping each, small groups suppressed."""
+    """The content of a stored document, its results as one mapping each. Raises ValueError for another format."""
     content: dict[str, Any] = msgspec.json.decode(zlib.decompress(compressed))
+    if content["format"] != FORMAT:
+        raise ValueError(f"The run's document has format {content['format']}; this version reads format {FORMAT}.")
     fields = content["results"]["fields"]
     content["results"] = [dict(zip(fields, row, strict=True)) for row in content["results"]["rows"]]
-    # Documents of the first format were stored whole.
-    return suppressed(content) if content["format"] == 1 else content
+    return content
 
 
 def columns(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

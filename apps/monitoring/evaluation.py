@@ -13,10 +13,10 @@ from apps.monitoring.baselines import Declared, baselines_of
 from apps.monitoring.changes import changes_described
 from apps.monitoring.code_version import code_version
 from apps.monitoring.cubes import WindowCube
+from apps.monitoring.disclosure import Hidden, disclosed, hidden_groups
 from apps.monitoring.documents import Document
 from apps.monitoring.families import LONGEST, Pooled, Relatives, decide_by_family, family_described, pool
 from apps.monitoring.samples import measured_on, sample_described
-from apps.monitoring.suppression import suppressed
 from biasgov.fairness.cube import CubeSchema
 from biasgov.fairness.drift import measure_drift
 from biasgov.fairness.evaluation import (
@@ -67,10 +67,11 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedWindow:
-    """One window's results, and what may be told of them: the document, ready to be stored."""
+    """One window's results, what must not be told of them, and the document without that, ready to be stored."""
 
     cube: WindowCube
     results: tuple[Result, ...]
+    hidden: Hidden
     document: Document
     seed: int
 
@@ -97,17 +98,15 @@ def evaluate_windows(cubes: Mapping[str, WindowCube], inputs: Inputs) -> list[Ev
     decided = decide_by_window({window: _judged(cube, inputs, policy, seeds[window]) for window, cube in cubes.items()})
     pooled = pool(cubes[LONGEST], decided[LONGEST], inputs.plan, policy, inputs.relatives)
     decided = decide_by_family(decided, pooled)
-    return [
-        EvaluatedWindow(
-            cube,
-            decided[window],
-            documents.close(
-                _content(cube, decided[window], inputs, seeds[window], _leans_on(window, cubes, decided), pooled)
-            ),
-            seeds[window],
-        )
-        for window, cube in cubes.items()
-    ]
+    evaluated: list[EvaluatedWindow] = []
+    hidden_in = hidden_groups(cubes, inputs.plan)
+    for window, cube in cubes.items():
+        results, seed, hidden = decided[window], seeds[window], hidden_in[window]
+        # Small groups are hidden here and not where they are shown: the web side reads whatever is stored.
+        told = disclosed(_content(cube, results, inputs, seed, _leans_on(window, cubes, decided), pooled), hidden)
+        document = documents.close({**told, "results": documents.columns(told["results"])})
+        evaluated.append(EvaluatedWindow(cube, results, hidden, document, seed))
+    return evaluated
 
 
 def _judged(cube: WindowCube, inputs: Inputs, policy: Policy, seed: int) -> tuple[Result, ...]:
@@ -143,7 +142,7 @@ def _content(
 ) -> dict[str, Any]:
     found = quality(window.cube, inputs.plan)
     singles = window.cube.schema.names
-    whole = {
+    return {
         "model": inputs.model,
         "window": window.window,
         "as_of": inputs.as_of.isoformat(),
@@ -175,6 +174,3 @@ def _content(
         },
         **changes_described(window, inputs.plan),
     }
-    # Small groups are hidden here and not where they are shown: the web side reads whatever is stored.
-    shown = suppressed(whole)
-    return {**shown, "results": documents.columns(shown["results"])}

@@ -1,6 +1,7 @@
 """What others may know about runs. Nothing here reaches cubes or the vault.
 
-Groups of fewer than ten events come out suppressed: no value, no interval, no count.
+Groups of fewer than ten people, and their partners (`disclosure`), come out suppressed: without value, interval and
+count.
 """
 
 from __future__ import annotations

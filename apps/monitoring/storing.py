@@ -10,9 +10,9 @@ import psycopg
 from django.db import connection
 
 from apps.common import clock
+from apps.monitoring.disclosure import Hidden
 from apps.monitoring.evaluation import EvaluatedWindow, Inputs
 from apps.monitoring.models import MonitoringRun
-from apps.monitoring.suppression import too_small
 from biasgov.fairness.evaluation import Result
 
 _LOCK_CLASS = 0x72756E73  # "runs"; the second number of the lock is the model
@@ -75,14 +75,19 @@ def _replace_points(run_id: int, model_id: int, window: EvaluatedWindow, as_of: 
         psycopg.Cursor(connection.connection) as cursor,
         cursor.copy(f"COPY monitoring_point {_POINT_COLUMNS} FROM STDIN") as copy,
     ):
-        for values in _points(window.results, singles):
+        for values in _points(window.results, singles, window.hidden):
             copy.write_row((model_id, run_id, name, as_of, *values))
 
 
-def _points(results: Sequence[Result], singles: set[str]) -> Iterator[tuple[Any, ...]]:
+def _points(results: Sequence[Result], singles: set[str], told_not: Hidden) -> Iterator[tuple[Any, ...]]:
     for result in results:
         if result.group is None or (result.attribute in singles and result.measurement.known):
-            hidden = too_small(group=result.group, n=result.n, least_n=result.measurement.least_n)
+            hidden = told_not.hides(
+                attribute=result.attribute,
+                group=result.group,
+                reference=result.reference,
+                least_n=result.measurement.least_n,
+            )
             low, high = result.interval
             yield (
                 result.metric,

@@ -19,7 +19,7 @@ from biasgov.fairness import cube_format
 from biasgov.fairness.counting import SCALE, count_cells
 from biasgov.fairness.schema import SCORE_BINS, TAIL, UNKNOWN, Axis, CubeSchema
 
-__all__ = ["SCORE_BINS", "UNKNOWN", "Axis", "CubeSchema", "Marginal", "OutcomeCube"]
+__all__ = ["SCORE_BINS", "UNKNOWN", "Axis", "CubeSchema", "Marginal", "OutcomeCube", "destinations"]
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
@@ -104,7 +104,7 @@ class OutcomeCube:
         moved: dict[CubeSchema, Int64 | None] = {target: None}
         for part in parts:
             if part.schema not in moved:
-                moved[part.schema] = _destinations(part.schema, target)
+                moved[part.schema] = destinations(part.schema, target)
             destination = moved[part.schema]
             if destination is None:
                 # Cells of one cube are distinct, so plain fancy addition is complete here.
@@ -185,8 +185,11 @@ class OutcomeCube:
         return cls(schema, cells, dense[0][cells], dense[1][cells], dense[2][cells])
 
 
-def _destinations(source: CubeSchema, target: CubeSchema) -> Int64:
-    """For every cell of `source`, its cell in `target`."""
+def destinations(source: CubeSchema, target: CubeSchema) -> Int64:
+    """For every cell of `source`, its cell in `target`, by name; shape (source.size,).
+
+    Raises ValueError for a level that `target` lacks.
+    """
     coordinates = np.indices(source.shape, dtype=np.int64, sparse=True)
     by_name = dict(zip(source.names, coordinates, strict=False))
     parts: list[Int64] = []

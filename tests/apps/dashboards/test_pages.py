@@ -187,7 +187,7 @@ def test_small_groups_are_suppressed_everywhere() -> None:
     browser = signed_in(person("auditor"))
     asked = {"window": "24h", "attribute": "region"}
     page = browser.get(reverse("model", args=[spec.slug]), asked).content.decode()
-    assert "suppressed (fewer than 10)" in page
+    assert "suppressed (too few people)" in page
     run = newest_run(spec)
     evidence = json.loads(browser.get(reverse("run-evidence", args=[run])).content)
     hidden = [each for each in evidence["results"] if each["suppressed"]]

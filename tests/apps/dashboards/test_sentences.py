@@ -104,7 +104,7 @@ def test_what_cannot_be_estimated_says_why() -> None:
 
 def test_a_suppressed_group_gives_nothing_away() -> None:
     found = result(value=None, interval=None, n=None, suppressed=True)
-    assert headline(found, CREDIT) == "Women are fewer than 10 and not shown."
+    assert headline(found, CREDIT) == "Women are not shown: they, or a group beside them, are fewer than 10 people."
 
 
 def test_windows_that_disagree_are_listed() -> None:

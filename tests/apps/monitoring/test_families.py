@@ -10,6 +10,7 @@ import pytest
 
 from apps.monitoring.cubes import WindowCube
 from apps.monitoring.families import Relative, Relatives, decide_by_family, family_described, pool
+from apps.monitoring.people import People
 from biasgov.fairness.cube import CubeSchema, OutcomeCube
 from biasgov.fairness.evaluation import Bound, Plan, Policy, decide_by_window, evaluate
 from biasgov.fairness.intervals import koopman, normal_quantile
@@ -27,7 +28,7 @@ def window(schema: CubeSchema, selected: tuple[int, int], n: int = 100, first: s
     codes = [levels if name == first else np.zeros(2 * n, int) for name in schema.names]
     decision = np.concatenate([np.arange(n) < each for each in selected]).astype(int)
     cube = OutcomeCube.count(schema, codes, decision, np.full(2 * n, -1))
-    return WindowCube("30d", START, END, cube, 1, cube.digest, {1: 2 * n}, ())
+    return WindowCube("30d", START, END, cube, People.nobody(schema), 1, cube.digest, {1: 2 * n}, ())
 
 
 class Given(Relatives):

@@ -16,6 +16,7 @@ from apps.common.errors import Refused
 from apps.monitoring import cubes, documents, selectors
 from apps.monitoring import services as monitoring
 from apps.monitoring.models import MonitoringRun
+from apps.monitoring.people import People
 from apps.monitoring.windows import moments_touched
 from apps.registry.spec import ModelSpec
 from apps.thresholds import selectors as thresholds
@@ -39,8 +40,10 @@ def spec(db: None) -> Iterator[ModelSpec]:
         yield found
 
 
-def cube(spec: ModelSpec, n: int) -> OutcomeCube:
-    return OutcomeCube.count(spec.schema(), [np.zeros(n, int)] * 2, np.ones(n, int), np.zeros(n, int))
+def cube(spec: ModelSpec, n: int) -> cubes.Counted:
+    codes, subjects = [np.zeros(n, np.int16)] * 2, np.random.default_rng(n).integers(256, size=(n, 16), dtype=np.uint8)
+    counted = OutcomeCube.count(spec.schema(), codes, np.ones(n, int), np.zeros(n, int))
+    return cubes.Counted(counted, People.count(spec.schema(), codes, subjects))
 
 
 def stored(spec: ModelSpec) -> dict[tuple[datetime, int], int]:
@@ -178,10 +181,10 @@ def test_the_portfolio_shows_the_worst_first_and_costs_the_same_for_many_models(
 
 
 def test_the_cache_forgets_the_oldest_beyond_its_size(spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cubes, "CACHED_CELLS", 5)
+    monkeypatch.setattr(cubes, "CACHED_CELLS", 60)
     cache = cubes._Cache()
     for n in range(1, 20):
         cache.put((str(n), spec.schema()), cube(spec, n))
     assert ("19", spec.schema()) in cache
     assert ("1", spec.schema()) not in cache
-    assert len(cache._held) == 5
+    assert len(cache._held) == 3  # 1 cell and 19, 18 and 17 people

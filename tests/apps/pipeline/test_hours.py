@@ -302,6 +302,9 @@ def test_scores_and_rates_survive_the_way_exactly() -> None:
         bins = np.minimum((group["score"].to_numpy(np.float32) * np.float32(20)).astype(int), 19)
         expected = pd.Series(bins).value_counts().sort_index()
         curve = {point["bin"]: point["n"] for point in found["reliability"]["sex"][sex] if point["n"]}
-        assert curve == {int(b): int(n) for b, n in expected.items() if n >= 10}
+        assert curve.items() <= {int(b): int(n) for b, n in expected.items() if n >= 10}.items()
+        # The small bins are hidden with so many others that theirs does not follow from the group's total.
+        hidden = [int(n) for b, n in expected.items() if b not in curve]
+        assert not hidden or (len(hidden) > 1 and sum(hidden) >= 20)
     assert selection_rate(frame["label"], frame["decision"]) == pytest.approx(frame["decision"].mean())
     assert demographic_parity_difference(frame["label"], frame["decision"], sensitive_features=frame["sex"]) > 0
