@@ -245,6 +245,10 @@ class ChangeAnswer(Struct, frozen=True):
     segment: str | None
     segment_declared: bool
     reverses: bool
+    at_range: Annotated[
+        tuple[datetime, datetime] | None,
+        Meta(description="Earliest and latest hour that explain the decisions nearly as well; null in older runs"),
+    ] = None
 
 
 class ParityBoundsAnswer(Struct, frozen=True):

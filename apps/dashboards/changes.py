@@ -55,8 +55,16 @@ def change_sentence(spec: ModelSpec, change: Change) -> str:
         f"The {_METRICS.get(metric, metric_name(metric))} of {who} began to {_motion(change).verb},"
         f" from {number(change['before'], digits)} to {number(change['after'], digits)}."
     )
-    why = _why(spec, change)
-    return f"{said} {why}" if why else said
+    return " ".join(part for part in (said, _when(change), _why(spec, change)) if part)
+
+
+def _when(change: Change) -> str:
+    """How closely the moment is known; runs of before do not say."""
+    if "at_range" not in change:
+        return ""
+    earliest, latest = map(datetime.fromisoformat, change["at_range"])
+    hours = round((latest - earliest).total_seconds() / 3600)
+    return "The hour is known." if not hours else f"The hour is known to within {hours} hour{'s' * (hours != 1)}."
 
 
 def _why(spec: ModelSpec, change: Change) -> str:

@@ -11,11 +11,14 @@ import numpy as np
 
 import biasgov.fairness
 
+FOLDERS = (Path(next(iter(biasgov.fairness.__path__))), Path(__file__).parent)
+"""The statistical core, and what makes a run's document of it."""
+
 
 @cache
 def code_version() -> str:
-    """Package version, digest of the statistical core's sources, and numpy's version (its random streams)."""
+    """Package version, digest of the sources in `FOLDERS`, and numpy's version (its random streams)."""
     content = hashlib.sha256()
-    for path in sorted(Path(next(iter(biasgov.fairness.__path__))).glob("*.py")):
+    for path in (path for folder in FOLDERS for path in sorted(folder.glob("*.py"))):
         content.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return f"biasgov {version('biasgov')}, fairness {content.hexdigest()[:16]}, numpy {np.__version__}"

@@ -122,6 +122,24 @@ def window_cubes(model_id: int, as_of: datetime, schema: CubeSchema) -> dict[str
     raise CubeChanged(f"The cubes of model {model_id} before {as_of} kept changing while they were read.")
 
 
+class Hours:
+    """The hour cubes of one model, read when they are asked for: mostly nobody needs them one by one."""
+
+    def __init__(self, model_id: int, schema: CubeSchema) -> None:
+        self._model_id, self._schema = model_id, schema
+
+    def between(self, start: datetime, end: datetime) -> list[tuple[datetime, OutcomeCube]]:
+        """Hours from `start` up to `end` with their cubes, in order of time; an hour comes once per version."""
+        read = _read(self._model_id, _list(self._model_id, start, end))
+        return [
+            (hour, OutcomeCube.sum([part.cube], self._schema)) for (hour, _), part in sorted(read.items(), key=_key)
+        ]
+
+
+def _key(item: tuple[Key, Counted]) -> Key:
+    return item[0]
+
+
 def _sums(model_id: int, as_of: datetime, schema: CubeSchema) -> dict[str, WindowCube]:
     listed = _list(model_id, as_of - LONGEST, as_of)
     found: dict[str, WindowCube] = {}

@@ -12,7 +12,7 @@ from apps.monitoring import documents
 from apps.monitoring.baselines import Declared, baselines_of
 from apps.monitoring.changes import changes_described
 from apps.monitoring.code_version import code_version
-from apps.monitoring.cubes import WindowCube
+from apps.monitoring.cubes import Hours, WindowCube
 from apps.monitoring.disclosure import Hidden, disclosed, hidden_groups
 from apps.monitoring.documents import Document
 from apps.monitoring.families import LONGEST, Pooled, Relatives, decide_by_family, family_described, pool
@@ -50,7 +50,8 @@ class PolicyInForce(Protocol):
 class Inputs:
     """What a run is computed from besides its cubes; all of it stands in the document.
 
-    Of `samples` (by window) and `relatives`, which are read from the database, the digests stand there.
+    Of `samples` (by window) and `relatives`, which are read from the database, the digests stand there; `hours` are
+    those of the longest window.
     """
 
     model: str
@@ -63,6 +64,7 @@ class Inputs:
     declared: Declared
     samples: Mapping[str, FeatureSample]
     relatives: Relatives
+    hours: Hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,5 +174,5 @@ def _content(
             }
             for name in singles
         },
-        **changes_described(window, inputs.plan),
+        **changes_described(window, inputs.plan, inputs.hours),
     }

@@ -14,7 +14,7 @@ from apps.monitoring import documents
 from apps.monitoring.baselines import Declared, declared_of
 from apps.monitoring.code_version import code_version
 from apps.monitoring.counting import hours_count
-from apps.monitoring.cubes import CountedHour, replace_hours, window_cubes
+from apps.monitoring.cubes import CountedHour, Hours, replace_hours, window_cubes
 from apps.monitoring.due import (
     DueEvaluation,
     evaluations_lease,
@@ -100,6 +100,7 @@ def windows_evaluate(
         declared=declared,
         samples=samples_of(spec.id, declared, cubes),
         relatives=relatives_of(spec, moment),
+        hours=Hours(spec.id, schema),
     )
     evaluated = evaluate_windows(cubes, inputs)
     with transaction.atomic():
@@ -133,6 +134,7 @@ def run_recompute(*, run_id: int) -> Recomputed:
         declared=declared,
         samples=samples_of(run.model_id, declared, cubes),
         relatives=relatives_named(stored, run.as_of),
+        hours=Hours(run.model_id, CubeSchema.from_dict(stored["schema"])),
     )
     (again,) = (each for each in evaluate_windows(cubes, inputs) if each.cube.window == run.window)
     outcome: Outcome = "same"

@@ -8,6 +8,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from biasgov.fairness.change_dating import Dating, date_change
 from biasgov.fairness.change_parts import Parts, Side, parts
 from biasgov.fairness.disparity_series import RATES, Float64, Int64, Rate, Steps, compared_periods, tallies
 from biasgov.fairness.period_counts import PeriodCounts
@@ -36,6 +37,8 @@ class DisparityChange:
         The metric over all periods from the change before (or the first one) until `at`, and from `at` until the next.
     n_before, n_after
         Events of the group that the metric counts on either side.
+    rates
+        Of the group and of its reference: the rate before and after.
     mix, rate
         Parts of `after - before` that are due to who was decided on and to how: they add up to it. None if the model
         has no other attribute.
@@ -55,6 +58,7 @@ class DisparityChange:
     after: float
     n_before: int
     n_after: int
+    rates: tuple[tuple[float, float], tuple[float, float]]
     mix: float | None
     rate: float | None
     segment: str | None
@@ -88,6 +92,15 @@ def disparity_changes(counts: PeriodCounts, plan: Plan) -> tuple[DisparityChange
     moments = counts.periods * (counts.periods - 1) // 2
     critical = NormalDist().inv_cdf(1 - ALPHA / (2 * len(watched) * max(moments, 1)))
     return tuple(change for each in watched for change in _changes(counts, plan, each, baseline, critical))
+
+
+def date_finely(change: DisparityChange, counts: PeriodCounts) -> Dating:
+    """When a change began, by finer periods around the one that it was found in. Counts: of these periods alone."""
+    axis = counts.schema.axis(change.attribute)
+    rate = next(each for each in RATES if each.metric == change.metric)
+    x, n = tallies(counts.table(change.attribute), rate)
+    sides = tuple((x[:, code], n[:, code]) for code in (axis.code(change.group), axis.code(change.reference)))
+    return date_change(sides, change.rates)
 
 
 def baseline_periods(counts: PeriodCounts) -> int:
@@ -214,6 +227,10 @@ def _described(
         after=two,
         n_before=int(before.n.sum()),
         n_after=int(after.n.sum()),
+        rates=(
+            (before.x.sum() / before.n.sum(), after.x.sum() / after.n.sum()),
+            (before.x0.sum() / before.n0.sum(), after.x0.sum() / after.n0.sum()),
+        ),
         mix=split.mix if split else None,
         rate=split.rate if split else None,
         segment=segment,

@@ -14,7 +14,7 @@ from scipy.optimize import linprog
 
 from apps.monitoring import disclosure, documents
 from apps.monitoring.baselines import Declared
-from apps.monitoring.cubes import Counted, WindowCube
+from apps.monitoring.cubes import Counted, Hours, WindowCube
 from apps.monitoring.disclosure import hidden_groups
 from apps.monitoring.evaluation import Inputs, evaluate_windows
 from apps.monitoring.families import Relatives
@@ -58,11 +58,17 @@ def windows(rings: list[Counted]) -> dict[str, WindowCube]:
     return whole
 
 
+class Nothing(Hours):
+    """No hours: these worlds have no days in which something could have changed."""
+
+    def between(self, start: datetime, end: datetime) -> list[tuple[datetime, OutcomeCube]]:
+        return []
+
+
 def released(cubes: Mapping[str, WindowCube]) -> dict[str, dict[str, Any]]:
     """The documents that would be stored, as everybody reads them."""
-    inputs = Inputs(
-        "m", NOW, "final", POLICY, SCHEMA, PLAN, {1: "1.0"}, Declared({}, {}, (), ""), {}, Relatives([], NOW)
-    )
+    declared, others, hours = Declared({}, {}, (), ""), Relatives([], NOW), Nothing(0, SCHEMA)
+    inputs = Inputs("m", NOW, "final", POLICY, SCHEMA, PLAN, {1: "1.0"}, declared, {}, others, hours)
     return {each.cube.window: documents.read(each.document.compressed) for each in evaluate_windows(cubes, inputs)}
 
 
