@@ -22,6 +22,7 @@ class VaultUpload(models.Model):
     actor = models.CharField(max_length=200)
     received_at = models.DateTimeField(default=clock.now)
     subjects = models.PositiveIntegerField()
+    attributes = models.JSONField(null=True, help_text="names that the sender may change; null: the whole record")
     sealed_to = models.CharField(max_length=16, help_text="fingerprint of the public key")
     sealed = models.BinaryField(null=True)
     state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)

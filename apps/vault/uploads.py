@@ -6,9 +6,8 @@ Bytes of an upload, big endian: number of parts (4), then for each part its leng
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID, uuid4
 
 from django.db import transaction
@@ -56,8 +55,13 @@ class OpenedUpload:
     subjects: tuple[bytes, ...]
 
 
-def attributes_upload(*, actor: str, subjects: Sequence[tuple[str, Mapping[str, str]]]) -> UploadReceipt:
-    """Seal the attributes of subjects to the compute side; what a subject had before is replaced as a whole.
+def attributes_upload(
+    *,
+    actor: str,
+    subjects: Sequence[tuple[str, Mapping[str, str]]],
+    attributes: Collection[str] | None = None,
+) -> UploadReceipt:
+    """Seal the attributes of subjects to the compute side, where they replace what the subjects had.
 
     Parameters
     ----------
@@ -65,13 +69,16 @@ def attributes_upload(*, actor: str, subjects: Sequence[tuple[str, Mapping[str, 
         Who sends them, e.g. ``token:hr-export``.
     subjects
         (subject id, {attribute: level}) pairs.
+    attributes
+        The attributes that the sender may change: only these are replaced, and go where none is given. None: all.
 
     Raises
     ------
     Refused
-        Nothing was sent, a subject comes twice, or an attribute or level is declared by no model. Nothing is stored.
+        Nothing was sent, a subject comes twice, or an attribute or level is declared by no model or not the sender's
+        to change. Nothing is stored.
     """
-    _check(subjects)
+    _check(subjects, attributes)
     pseudonyms = Pseudonymiser().many([subject for subject, _ in subjects])
     rows = list(zip(pseudonyms, (attributes for _, attributes in subjects), strict=True))
     public, identity = keys.public_key(), uuid4()
@@ -80,6 +87,7 @@ def attributes_upload(*, actor: str, subjects: Sequence[tuple[str, Mapping[str, 
             id=identity,
             actor=actor,
             subjects=len(rows),
+            attributes=None if attributes is None else sorted(attributes),
             sealed_to=keys.fingerprint(public),
             sealed=_sealed(rows, public, identity),
         )
@@ -121,16 +129,18 @@ def upload_open_next() -> OpenedUpload | None:
             rows = _opened(bytes(upload.sealed or b""), upload.pk)
         except crypto.VaultError as error:
             return _finish(upload, VaultUpload.State.REFUSED, (), stored=0, reason=str(error))
-        stored = _store(rows, upload.received_at)
+        stored = _store(rows, upload)
         return _finish(upload, VaultUpload.State.STORED, tuple(subject for subject, _ in rows), stored=stored)
 
 
-def _check(subjects: Sequence[tuple[str, Mapping[str, str]]]) -> None:
+def _check(subjects: Sequence[tuple[str, Mapping[str, str]]], changeable: Collection[str] | None) -> None:
     if not subjects:
         raise Refused("subjects", "names nobody; send at least one subject.", code="empty")
     declared: dict[str, set[str]] = {}
     for spec in registry.all_specs():
         for attribute in spec.attributes:
+            if changeable is not None and attribute.name not in changeable:
+                continue
             declared.setdefault(attribute.name, set()).update(attribute.levels)
     seen: set[str] = set()
     for index, (subject, attributes) in enumerate(subjects):
@@ -140,9 +150,10 @@ def _check(subjects: Sequence[tuple[str, Mapping[str, str]]]) -> None:
         for name, level in attributes.items():
             field = f"subjects[{index}].attributes.{name}"
             if name not in declared:
+                yours = ", ".join(sorted(declared)) or "none"
                 raise Refused(
                     field,
-                    f"is declared by no model; declared are {', '.join(sorted(declared)) or 'none'}.",
+                    f"is declared by no model, or is not yours to change; yours are {yours}.",
                     code="unknown_attribute",
                 )
             if level not in declared[name]:
@@ -185,16 +196,34 @@ def _opened(content: bytes, identity: UUID) -> list[Row]:
     return rows
 
 
-def _store(rows: Sequence[Row], received_at: datetime) -> int:
-    stored = 0
+def _store(rows: Sequence[Row], upload: VaultUpload) -> int:
+    stored, received_at = 0, upload.received_at
     with entering("upload") as cursor:
         key = keys.current_data_key(cursor)
         for part in _parts(rows):
+            if upload.attributes is not None:
+                part = _completed(cursor, part, frozenset(upload.attributes))
             subjects = [UUID(bytes=subject) for subject, _ in part]
             bodies = [key.seal(subject, attributes, schema=1) for subject, attributes in part]
             cursor.execute(_STORE, [key.version, received_at, subjects, bodies, received_at], binary=True)
             stored += cursor.rowcount
     return stored
+
+
+def _completed(cursor: keys.Cursor, rows: Sequence[Row], changeable: Collection[str]) -> list[Row]:
+    """The rows with what their subjects have besides the changeable attributes. A damaged record raises VaultError."""
+    known = keys.data_keys(cursor)
+    cursor.execute(
+        "SELECT subject, key_version, body FROM vault.record WHERE subject = ANY(%s::uuid[])",
+        [[UUID(bytes=subject) for subject, _ in rows]],
+    )
+    others: dict[bytes, dict[str, str]] = {}
+    for subject, version, body in cursor.fetchall():
+        if version not in known:
+            raise crypto.VaultError(f"A record is under data key {version}, which is not here.")
+        held = known[version].open(subject.bytes, bytes(body))
+        others[subject.bytes] = {name: level for name, level in held.items() if name not in changeable}
+    return [(subject, {**others.get(subject, {}), **attributes}) for subject, attributes in rows]
 
 
 def _finish(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from apps.api.endpoint import Answer, Call, Endpoint
@@ -14,21 +15,33 @@ from apps.registry.selectors import specs_page
 from apps.vault.services import attributes_upload, erasure_request
 
 
+# What is no UTF-8 in an address arrives as a percent sign and a byte above 127: nobody's id looks like that by itself.
+_NO_TEXT = re.compile("%[89A-F][0-9A-F]")
+
+
 def put_attributes(call: Call[AttributesBody]) -> Answer:
     subjects = call.body.subjects
-    errors = _errors(subjects, _declared(call.bearer))
+    declared = _declared(call.bearer)
+    errors = _errors(subjects, declared)
     if errors:
         raise Problem(422, f"{errors[0].field}: {errors[0].message} Nothing was stored.", errors=errors)
     receipt = attributes_upload(
-        actor=call.bearer.actor, subjects=[(subject.subject_id, subject.attributes) for subject in subjects]
+        actor=call.bearer.actor,
+        subjects=[(subject.subject_id, subject.attributes) for subject in subjects],
+        # Another model's attributes are none of a bound token's business: it neither sees nor replaces them.
+        attributes=None if call.bearer.model_slug is None else sorted(declared),
     )
     return Answer(202, SealedAnswer(str(receipt.upload_id), receipt.sealed))
 
 
 def delete_attributes(call: Call[None]) -> Answer:
+    if call.bearer.model_slug is not None:
+        raise Problem(403, "A person is erased for every model: this needs a token that is bound to none.")
     subject = call.path["subject_id"]
     if not 1 <= len(subject) <= 200 or CONTROL.search(subject):
         raise Refused("subject_id", "This must be 1 to 200 characters without control characters.")
+    if _NO_TEXT.search(subject):
+        raise Refused("subject_id", "This is not UTF-8 behind its percent signs; another person might be meant.")
     return Answer(202, ErasureAnswer(str(erasure_request(actor=call.bearer.actor, subject_id=subject))))
 
 

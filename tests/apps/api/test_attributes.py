@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from apps.registry.declarations import AttributeDeclaration
 from apps.registry.services import model_register
 from apps.registry.spec import ModelSpec
+from apps.vault.keys import data_keys
 from apps.vault.models import VaultErasure, VaultUpload
+from apps.vault.pseudonyms import Pseudonymiser
+from apps.vault.purpose import entering
+from apps.vault.services import upload_open_next
 from tests.apps.api.door import caller, fields_of, problem
 from tests.apps.inference.models import ACTOR
+from tests.sides import side
 
 
 def subject(name: str = "ana", **attributes: str) -> dict[str, Any]:
@@ -96,3 +102,38 @@ def test_erasure_is_put_on_record(spec: ModelSpec, name: str) -> None:
 @pytest.mark.parametrize("name", ["a%00b", "x" * 201])
 def test_erasure_of_an_impossible_subject_is_refused(spec: ModelSpec, name: str) -> None:
     assert fields_of(problem(caller("attributes:write").send("DELETE", f"attributes/{name}"), 422)) == ["subject_id"]
+
+
+def test_erasure_is_not_for_the_token_of_one_model(spec: ModelSpec) -> None:
+    problem(caller("attributes:write", model=spec.slug).send("DELETE", "attributes/ana"), 403)
+    assert not VaultErasure.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["%ff%fe", "ana%C3", "%ED%A0%80"])
+def test_erasure_of_what_is_no_text_is_refused(spec: ModelSpec, name: str) -> None:
+    answer = caller("attributes:write").send("DELETE", f"attributes/{name}")
+    assert fields_of(problem(answer, 422)) == ["subject_id"]
+    assert not VaultErasure.objects.exists()
+
+
+def test_the_token_of_a_model_changes_only_its_own_attributes(spec: ModelSpec) -> None:
+    lending()
+    assert put(caller("attributes:write"), subject(sex="female", region="west", age="old")).status_code == 202
+    assert put(caller("attributes:write", model="lending"), subject(age="young")).status_code == 202
+    assert held("ana") == {"sex": "female", "region": "west", "age": "young"}
+    assert put(caller("attributes:write", model=spec.slug), subject(sex="male")).status_code == 202
+    assert held("ana") == {"sex": "male", "age": "young"}, "of its own attributes the others went"
+    assert put(caller("attributes:write"), subject(sex="male")).status_code == 202
+    assert held("ana") == {"sex": "male"}, "a token of no model replaces the record"
+
+
+def held(name: str) -> dict[str, str]:
+    """What the vault holds of a subject, once everything sealed is opened."""
+    with side("compute"):
+        while upload_open_next():
+            pass
+        subject = Pseudonymiser().one(name)
+        with entering("upload") as cursor:
+            cursor.execute("SELECT key_version, body FROM vault.record WHERE subject = %s", [UUID(bytes=subject)])
+            ((version, body),) = cursor.fetchall()
+            return data_keys(cursor)[version].open(subject, bytes(body))
