@@ -14,7 +14,6 @@ from apps.inference.checks import CONTROL
 from apps.registry.selectors import specs_page
 from apps.vault.services import attributes_upload, erasure_request
 
-
 # What is no UTF-8 in an address arrives as a percent sign and a byte above 127: nobody's id looks like that by itself.
 _NO_TEXT = re.compile("%[89A-F][0-9A-F]")
 
