@@ -11,6 +11,7 @@ COMMAND_SIDES = {
     "backfill": "compute",
     "recompute": "compute",
     "open_uploads": "compute",
+    "rotate_keys": "compute",
 }
 
 

@@ -33,6 +33,7 @@ app.conf.beat_schedule = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "rotate data keys": {"task": "compute.rotate_keys", "schedule": 3600.0, "options": {"expires": 600}},
     "drop superseded runs": {"task": "compute.drop_superseded", "schedule": 3600.0, "options": {"expires": 600}},
     "answer new runs": {"task": "governance.respond", "schedule": 10.0, "options": {"expires": 10}},
     "deliver messages": {"task": "governance.deliver", "schedule": 5.0, "options": {"expires": 5}},

@@ -38,7 +38,7 @@ class Keyring:
         Raises
         ------
         ConfigurationError
-            This side holds no such key, or the file is missing or readable by others.
+            This side holds no such key, or the file is missing.
         """
         if name not in self.paths:
             raise ConfigurationError(f"The {self.side} side holds no key called {name}.")
@@ -47,19 +47,11 @@ class Keyring:
             raise ConfigurationError(
                 f"Key file {path} is missing: run 'manage.py setup_keys', or set BIASGOV_{name.upper()}_FILE."
             )
-        if stat.S_IMODE(path.stat().st_mode) & 0o027:
-            raise ConfigurationError(f"Key file {path} is readable by others: run 'chmod 600 {path}'.")
         return path
 
     def read(self, name: str) -> bytes:
-        """The key's 32 bytes, stored as 64 hexadecimal characters."""
-        try:
-            key = bytes.fromhex(self.path(name).read_text().strip())
-        except ValueError:
-            raise ConfigurationError(f"Key file {self.path(name)} is not hexadecimal.") from None
-        if len(key) != 32:
-            raise ConfigurationError(f"Key file {self.path(name)} holds {len(key)} bytes instead of 32.")
-        return key
+        """The key's 32 bytes. Raises ConfigurationError as `path` and `read_key` do."""
+        return read_key(self.path(name))
 
     @property
     def django_secret(self) -> str:
@@ -74,6 +66,25 @@ class Keyring:
             return _TEST_SECRET
         path = self.paths.get("django_secret")
         return path.read_text().strip() if path and path.exists() else secrets.token_hex(32)
+
+
+def read_key(path: Path) -> bytes:
+    """The 32 bytes in a key file, stored as 64 hexadecimal characters.
+
+    Raises
+    ------
+    ConfigurationError
+        The file is readable by others, or does not hold a key.
+    """
+    if stat.S_IMODE(path.stat().st_mode) & 0o027:
+        raise ConfigurationError(f"Key file {path} is readable by others: run 'chmod 600 {path}'.")
+    try:
+        key = bytes.fromhex(path.read_text().strip())
+    except ValueError:
+        raise ConfigurationError(f"Key file {path} is not hexadecimal.") from None
+    if len(key) != 32:
+        raise ConfigurationError(f"Key file {path} holds {len(key)} bytes instead of 32.")
+    return key
 
 
 def locate(home: Path, *, side: str) -> Keyring:

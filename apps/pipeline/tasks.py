@@ -6,6 +6,7 @@ from apps.monitoring import services as monitoring
 from apps.pipeline import answering, services, watching
 from apps.pipeline.wake import again, door
 from apps.responses import services as responses
+from apps.vault import services as vault
 
 
 @door("compute.open_uploads")
@@ -22,6 +23,12 @@ def sweep() -> None:
 @door("compute.evaluate_due")
 def evaluate_due() -> None:
     services.evaluate_due()
+
+
+@door("compute.rotate_keys")
+def rotate_keys() -> None:
+    if vault.rotate_when_due(seconds=services.BUDGET):
+        again(rotate_keys)
 
 
 @door("compute.drop_superseded")

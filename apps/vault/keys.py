@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -12,6 +13,7 @@ from django.conf import settings
 
 from apps.common import clock
 from apps.vault.crypto import DataKey, KeyEncryption, LocalKeyEncryption, VaultError, fresh_key
+from biasgov.keyring import read_key
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 
@@ -19,6 +21,28 @@ Cursor = psycopg.Cursor[tuple[Any, ...]]
 def key_encryption() -> KeyEncryption:
     """What wraps data keys: the key file of the compute side."""
     return LocalKeyEncryption(settings.KEYRING.read("key_encryption"))
+
+
+def key_encryption_of(version: int, wrapped_by: str) -> KeyEncryption:
+    """The key that wrapped a data key: the present one or, while it is being rotated, the one that takes its place.
+
+    Raises VaultError if neither is the one asked for.
+    """
+    path = settings.KEYRING.path("key_encryption")
+    # The present one is asked again at the end: the other may have taken its place meanwhile.
+    for place in (path, upcoming_path(path), path):
+        try:
+            found = LocalKeyEncryption(read_key(place))
+        except FileNotFoundError:
+            continue
+        if found.key_id == wrapped_by:
+            return found
+    raise VaultError(f"Data key {version} is wrapped by {wrapped_by}; this process holds {key_encryption().key_id}.")
+
+
+def upcoming_path(path: Path) -> Path:
+    """Where the key lies that is about to take the place of the one in `path`."""
+    return path.with_name(path.name + ".next")
 
 
 def private_key() -> bytes:
@@ -44,8 +68,8 @@ def own_fingerprint() -> str:
 
 
 def data_keys(cursor: Cursor) -> dict[int, DataKey]:
-    """All data keys by version, unwrapped. Raises VaultError if one does not open."""
-    cursor.execute("SELECT version, wrapped, wrapped_by FROM vault.data_key")
+    """All data keys by version, unwrapped, but for those below the floor. Raises VaultError if one does not open."""
+    cursor.execute("SELECT version, wrapped, wrapped_by FROM vault.data_key WHERE version >= %s", [floor(cursor)])
     return {version: _unwrapped(version, wrapped, by) for version, wrapped, by in cursor.fetchall()}
 
 
@@ -53,19 +77,33 @@ def current_data_key(cursor: Cursor) -> DataKey:
     """The newest data key, made now if there is none yet."""
     keys = data_keys(cursor)
     if not keys:
-        wrapping = key_encryption()
-        cursor.execute(
-            "INSERT INTO vault.data_key (version, wrapped, wrapped_by, created_at) VALUES (1, %s, %s, %s)"
-            " ON CONFLICT DO NOTHING",
-            [wrapping.wrap(fresh_key(), version=1), wrapping.key_id, clock.now()],
-        )
+        make_data_key(cursor, 1)
         keys = data_keys(cursor)
     return keys[max(keys)]
 
 
+def make_data_key(cursor: Cursor, version: int) -> None:
+    """Make the data key of that version, wrapped; nothing happens if it is there."""
+    wrapping = key_encryption()
+    cursor.execute(
+        "INSERT INTO vault.data_key (version, wrapped, wrapped_by, created_at) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT DO NOTHING",
+        [version, wrapping.wrap(fresh_key(), version=version), wrapping.key_id, clock.now()],
+    )
+
+
+def count_sealed(cursor: Cursor, key: DataKey, records: int) -> None:
+    """Say, before they are sealed, how many more records the key will have sealed."""
+    cursor.execute("UPDATE vault.data_key SET sealed = sealed + %s WHERE version = %s", [records, key.version])
+
+
+def floor(cursor: Cursor) -> int:
+    """The version below which data keys are refused."""
+    cursor.execute("SELECT version FROM vault.key_floor")
+    ((version,),) = cursor.fetchall()
+    return int(version)
+
+
 @lru_cache(maxsize=64)
 def _unwrapped(version: int, wrapped: bytes, wrapped_by: str) -> DataKey:
-    wrapping = key_encryption()
-    if wrapped_by != wrapping.key_id:
-        raise VaultError(f"Data key {version} is wrapped by {wrapped_by}; this process holds {wrapping.key_id}.")
-    return DataKey(wrapping.unwrap(wrapped, version=version), version=version)
+    return DataKey(key_encryption_of(version, wrapped_by).unwrap(wrapped, version=version), version=version)

@@ -2,7 +2,8 @@
 
 Whoever reads for monitoring and whoever stores an upload exclude each other. Otherwise an hour could be counted with
 the attributes of before, from events that the upload, marking hours to be counted again, did not see yet: nobody
-would ever mark it. Readers do not exclude each other.
+would ever mark it. Readers do not exclude each other. Whoever makes or wraps data keys excludes everybody: a reader
+that has read the keys must not meet a record under a later one.
 """
 
 from __future__ import annotations
@@ -15,10 +16,15 @@ import psycopg
 from django.db import connection, transaction
 from psycopg.rows import tuple_row
 
-Purpose = Literal["monitoring", "upload", "erasure"]
+Purpose = Literal["monitoring", "upload", "erasure", "keys", "rotation"]
 
 _LOCK = 7_301_002
-_LOCKING = {"monitoring": "pg_advisory_xact_lock_shared", "upload": "pg_advisory_xact_lock"}
+_LOCKING = {
+    "monitoring": "pg_advisory_xact_lock_shared",
+    "rotation": "pg_advisory_xact_lock_shared",
+    "upload": "pg_advisory_xact_lock",
+    "keys": "pg_advisory_xact_lock",
+}
 
 
 @contextmanager

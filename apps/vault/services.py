@@ -2,6 +2,7 @@
 
 from apps.vault.crypto import VaultError
 from apps.vault.erasure import erasure_request, erasures_execute
+from apps.vault.rotation import rotate_when_due
 from apps.vault.uploads import OpenedUpload, UploadReceipt, attributes_upload, upload_open_next
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "attributes_upload",
     "erasure_request",
     "erasures_execute",
+    "rotate_when_due",
     "upload_open_next",
 ]

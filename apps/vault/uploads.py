@@ -204,6 +204,7 @@ def _store(rows: Sequence[Row], upload: VaultUpload) -> int:
             if upload.attributes is not None:
                 part = _completed(cursor, part, frozenset(upload.attributes))
             subjects = [UUID(bytes=subject) for subject, _ in part]
+            keys.count_sealed(cursor, key, len(part))
             bodies = [key.seal(subject, attributes, schema=1) for subject, attributes in part]
             cursor.execute(_STORE, [key.version, received_at, subjects, bodies, received_at], binary=True)
             stored += cursor.rowcount

@@ -33,6 +33,7 @@ VERBS = {
 COLUMNS = {
     "vault.record": "body",
     "vault.data_key": "wrapped",
+    "vault.key_floor": "version",
     "cube.hour_cube": "body",
     "monitoring_run": "n",
     "vault_upload": "sealed",
@@ -41,13 +42,15 @@ DENIED = {
     "web": {
         "vault.record": set(VERBS),
         "vault.data_key": set(VERBS),
+        "vault.key_floor": set(VERBS),
         "cube.hour_cube": set(VERBS),
         "monitoring_run": {"INSERT", "UPDATE", "DELETE", "TRUNCATE"},
         "vault_upload": {"UPDATE", "DELETE", "TRUNCATE"},
     },
     "compute": {
         "vault.record": {"TRUNCATE"},
-        "vault.data_key": {"UPDATE", "DELETE", "TRUNCATE"},
+        "vault.data_key": {"TRUNCATE"},
+        "vault.key_floor": {"INSERT", "DELETE", "TRUNCATE"},
         "cube.hour_cube": {"UPDATE", "TRUNCATE"},
         "monitoring_run": {"UPDATE", "DELETE", "TRUNCATE"},
         "vault_upload": {"INSERT", "DELETE", "TRUNCATE"},

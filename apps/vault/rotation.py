@@ -1,0 +1,224 @@
+"""Changing keys while the vault is in use: data keys by age and by count, the key-encryption key on command.
+
+No step is ever one that a reader could fall into: whoever reads holds a shared lock for as long as it reads, and a
+data key is made, or wrapped again, only when nobody does (`purpose`). Records are then sealed again batch by batch,
+each batch a transaction of its own; a process that is killed leaves nothing half done, and the next one goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+from django.conf import settings
+
+from apps.audit import services as audit
+from apps.common import clock
+from apps.common.errors import Refused
+from apps.vault import keys
+from apps.vault.crypto import DataKey, LocalKeyEncryption, VaultError, fresh_key, schema_version
+from apps.vault.purpose import entering
+from biasgov.keyring import read_key
+
+MOST_SEALED = 2**30
+"""Records under one data key: random nonces of 96 bits allow 2**32 (NIST SP 800-38D, 8.3)."""
+BATCH = 5_000
+ACTOR = "system:compute"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyState:
+    """A data key as operators see it; `records` are under it now, `sealed` have been."""
+
+    version: int
+    wrapped_by: str
+    created_at: datetime
+    sealed: int
+    records: int
+    due: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VaultKeys:
+    """The data keys, oldest first, the floor below which they are refused, and the newest version."""
+
+    keys: tuple[KeyState, ...]
+    floor: int
+
+    @property
+    def newest(self) -> int:
+        return self.keys[-1].version if self.keys else 0
+
+    @property
+    def left(self) -> int:
+        """Records that are still to be sealed under the newest key."""
+        return sum(key.records for key in self.keys if key.version != self.newest)
+
+
+def vault_keys() -> VaultKeys:
+    """The keys as they stand. Compute side."""
+    with entering("keys") as cursor:
+        cursor.execute(
+            "SELECT k.version, k.wrapped_by, k.created_at, k.sealed,"
+            " (SELECT count(*) FROM vault.record r WHERE r.key_version = k.version)"
+            " FROM vault.data_key k ORDER BY k.version"
+        )
+        found = [
+            KeyState(version, wrapped_by, created_at, sealed, records, _due(created_at, sealed))
+            for version, wrapped_by, created_at, sealed, records in cursor.fetchall()
+        ]
+        return VaultKeys(tuple(found), keys.floor(cursor))
+
+
+def data_key_make() -> int:
+    """Make the next data key; what is sealed from now on is sealed under it. Answers its version."""
+    with entering("keys") as cursor:
+        version = max(keys.data_keys(cursor), default=0) + 1
+        keys.make_data_key(cursor, version)
+        audit.append(actor=ACTOR, action="vault.data_key_made", subject=f"vault-key:{version}")
+    return version
+
+
+def records_reseal(*, limit: int = BATCH) -> int:
+    """Seal up to `limit` records again under the newest data key; answers how many were, 0 if none is left.
+
+    Raises VaultError if one of them is damaged: then none of the batch is changed.
+    """
+    with entering("rotation") as cursor:
+        known = keys.data_keys(cursor)
+        if not known:
+            return 0
+        newest = known[max(known)]
+        cursor.execute(
+            "SELECT subject, key_version, body FROM vault.record WHERE key_version < %s"
+            " ORDER BY key_version, subject LIMIT %s FOR UPDATE SKIP LOCKED",
+            [newest.version, limit],
+        )
+        stored = [(subject, version, bytes(body)) for subject, version, body in cursor.fetchall()]
+        if not stored:
+            return 0
+        keys.count_sealed(cursor, newest, len(stored))
+        bodies = [_resealed(known, newest, *each) for each in stored]
+        cursor.execute(
+            "UPDATE vault.record r SET body = sent.body, key_version = %s"
+            " FROM unnest(%s::uuid[], %s::bytea[]) AS sent (subject, body) WHERE r.subject = sent.subject",
+            [newest.version, [subject for subject, _, _ in stored], bodies],
+            binary=True,
+        )
+        audit.append(
+            actor=ACTOR,
+            action="vault.records_resealed",
+            subject=f"vault-key:{newest.version}",
+            detail={"records": len(stored), "from": sorted({version for _, version, _ in stored})},
+        )
+    return len(stored)
+
+
+def floor_raise(*, version: int) -> int:
+    """Refuse data keys below `version` from now on and destroy them; answers how many were destroyed.
+
+    Raises Refused if the version does not exist, is below the floor, or records are still under an older one.
+    """
+    state = vault_keys()
+    if not state.floor <= version <= state.newest:
+        raise Refused("floor", f"must be a version from {state.floor} to {state.newest}.", code="out_of_range")
+    left = sum(key.records for key in state.keys if key.version < version)
+    if left:
+        raise Refused("floor", f"{left:,} records are under older keys; seal them again first (--data).", code="in_use")
+    with entering("keys") as cursor:
+        cursor.execute("UPDATE vault.key_floor SET version = %s, raised_at = %s", [version, clock.now()])
+        cursor.execute("DELETE FROM vault.data_key WHERE version < %s", [version])
+        destroyed = cursor.rowcount
+        audit.append(
+            actor=ACTOR,
+            action="vault.key_floor_raised",
+            subject=f"vault-key:{version}",
+            detail={"destroyed": destroyed},
+        )
+    return destroyed
+
+
+def key_encryption_rotate() -> str:
+    """Put a new key-encryption key in the key file's place; answers its id.
+
+    The new key lies beside the old one until every data key is wrapped by it, so both are at hand while either may be
+    needed. A rotation that was killed goes on with the key that it had made.
+    """
+    path = settings.KEYRING.path("key_encryption")
+    upcoming = keys.upcoming_path(path)
+    if not upcoming.exists():
+        _write(upcoming, fresh_key())
+    wrapping = LocalKeyEncryption(read_key(upcoming))
+    with entering("keys") as cursor:
+        cursor.execute("SELECT version, wrapped, wrapped_by FROM vault.data_key ORDER BY version")
+        again = 0
+        for version, wrapped, wrapped_by in cursor.fetchall():
+            if wrapped_by == wrapping.key_id:
+                continue
+            data_key = keys.key_encryption_of(version, wrapped_by).unwrap(wrapped, version=version)
+            fresh = wrapping.wrap(data_key, version=version)
+            if wrapping.unwrap(fresh, version=version) != data_key:
+                raise VaultError(f"Data key {version} does not come back as it was; nothing was changed.")
+            cursor.execute(
+                "UPDATE vault.data_key SET wrapped = %s, wrapped_by = %s WHERE version = %s",
+                [fresh, wrapping.key_id, version],
+            )
+            again += 1
+        audit.append(
+            actor=ACTOR,
+            action="vault.key_encryption_rotated",
+            subject=f"vault-key-encryption:{wrapping.key_id}",
+            detail={"data_keys": again},
+        )
+    os.replace(upcoming, path)
+    _sync(path.parent)
+    return wrapping.key_id
+
+
+def rotate_when_due(*, seconds: float) -> bool:
+    """Make a data key if the newest is due, and seal records again for about `seconds`; True if some are left."""
+    deadline = time.monotonic() + seconds
+    state = vault_keys()
+    if state.keys and state.keys[-1].due:
+        data_key_make()
+    return any(time.monotonic() >= deadline for _ in resealing())
+
+
+def resealing() -> Iterator[int]:
+    """Seal all records again under the newest data key, yielding the size of every batch once it is committed."""
+    while done := records_reseal():
+        yield done
+
+
+def _due(created_at: datetime, sealed: int) -> bool:
+    return sealed >= MOST_SEALED or clock.now() - created_at >= timedelta(days=settings.DATA_KEY_DAYS)
+
+
+def _resealed(known: dict[int, DataKey], newest: DataKey, subject: UUID, version: int, body: bytes) -> bytes:
+    if version not in known:
+        raise VaultError(f"A record is under data key {version}, which is not here or below the floor.")
+    record = np.frombuffer(body, np.uint8)[None, :]
+    (plaintext,) = known[version].open_many(np.frombuffer(subject.bytes, np.uint8)[None, :], record)
+    return newest.seal_padded(subject.bytes, plaintext, schema=schema_version(body))
+
+
+def _write(path: Path, key: bytes) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(key.hex() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,291 @@
+"""Keys change while the vault is in use, and what was is refused afterwards."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import psycopg
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connection, transaction
+
+from apps.audit.models import AuditEntry
+from apps.common import clock
+from apps.common.errors import Refused
+from apps.vault import enrichment, keys, rotation, services
+from apps.vault.crypto import LocalKeyEncryption, VaultError
+from apps.vault.pseudonyms import Pseudonymiser
+from apps.vault.purpose import entering
+from biasgov.fairness.cube import Axis
+from biasgov.keyring import Keyring
+from tests.apps.pipeline.world import ACTOR, NOW, company
+from tests.sides import side
+
+AXES = (Axis("sex", ("female", "male")),)
+NAMES = [f"person {n}" for n in range(50)]
+TRUTH = [n % 2 for n in range(50)]
+
+
+@pytest.fixture
+def key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A key-encryption key of this test's own, so that the others keep theirs."""
+    path = tmp_path / "key_encryption.key"
+    rotation._write(path, bytes(range(32)))
+    ring: Keyring = settings.KEYRING
+    monkeypatch.setattr(settings, "KEYRING", Keyring(ring.side, {**ring.paths, "key_encryption": path}))
+    return path
+
+
+@pytest.fixture
+def filled(db: None, key_file: Path) -> Iterator[None]:
+    """Fifty people in the vault, under data key 1."""
+    with clock.frozen(NOW):
+        fill()
+        yield
+
+
+def fill() -> None:
+    company()
+    people = [(name, {"sex": ("female", "male")[sex]}) for name, sex in zip(NAMES, TRUTH, strict=True)]
+    services.attributes_upload(actor=ACTOR, subjects=people)
+    with side("compute"):
+        services.upload_open_next()
+
+
+def read() -> list[int]:
+    subjects = np.frombuffer(b"".join(Pseudonymiser().many(NAMES)), np.uint8).reshape(-1, 16)
+    with side("compute"):
+        (sexes,) = enrichment.attribute_codes(subjects=subjects, axes=AXES, model="hiring", hours=(NOW, NOW))
+    return sexes.tolist()
+
+
+def records() -> dict[bytes, tuple[int, bytes]]:
+    with side("compute"), entering("keys") as cursor:
+        cursor.execute("SELECT subject, key_version, body FROM vault.record")
+        return {subject.bytes: (version, bytes(body)) for subject, version, body in cursor.fetchall()}
+
+
+def test_records_are_sealed_again_batch_by_batch_and_read_at_every_step(filled: None) -> None:
+    before = records()
+    with side("compute"):
+        assert rotation.data_key_make() == 2
+    assert read() == TRUTH
+    done = []
+    while batch := _reseal(20):
+        done.append(batch)
+        assert read() == TRUTH
+    assert done == [20, 20, 10]
+    after = records()
+    assert {version for version, _ in after.values()} == {2}
+    assert all(before[subject][1] != body for subject, (_, body) in after.items())
+    with side("compute"):
+        state = rotation.vault_keys()
+    assert [(key.version, key.sealed, key.records) for key in state.keys] == [(1, 50, 0), (2, 50, 50)]
+
+
+def test_what_comes_in_meanwhile_is_sealed_under_the_newest_key(filled: None) -> None:
+    with side("compute"):
+        rotation.data_key_make()
+    _reseal(10)
+    services.attributes_upload(actor=ACTOR, subjects=[("newcomer", {"sex": "male"}), (NAMES[-1], {"sex": "female"})])
+    with side("compute"):
+        services.upload_open_next()
+    stored = records()
+    newcomer, corrected = Pseudonymiser().many(["newcomer", NAMES[-1]])
+    assert (stored[newcomer][0], stored[corrected][0]) == (2, 2)
+    assert read() == [*TRUTH[:-1], 0]
+
+
+def test_the_old_key_is_refused_and_gone_after_the_floor_is_raised(filled: None) -> None:
+    with side("compute"):
+        rotation.data_key_make()
+        with pytest.raises(Refused, match="50 records are under older keys"):
+            rotation.floor_raise(version=2)
+        old = next(iter(records().items()))
+        while rotation.records_reseal():
+            pass
+        assert rotation.floor_raise(version=2) == 1
+        with pytest.raises(Refused, match="from 2 to 2"):
+            rotation.floor_raise(version=1)
+        with entering("upload") as cursor:
+            assert set(keys.data_keys(cursor)) == {2}
+    assert read() == TRUTH
+    # A key and a record of before come back, out of a backup say.
+    subject, (_, body) = old
+    with unprotected() as cursor:
+        cursor.execute(
+            "INSERT INTO vault.data_key (version, wrapped, wrapped_by, created_at) VALUES (1, '', '', now())"
+        )
+        cursor.execute(
+            "UPDATE vault.record SET body = %s, key_version = 1 WHERE subject = %s", [body, UUID(bytes=subject)]
+        )
+    with pytest.raises(VaultError, match="data key 1, which does not exist"):
+        read()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE vault.key_floor SET version = 1",
+        "DELETE FROM vault.key_floor",
+        "TRUNCATE vault.key_floor",
+        "INSERT INTO vault.key_floor (one, version, raised_at) VALUES (false, 1, now())",
+    ],
+)
+@pytest.mark.parametrize("who", ["compute", "owner"])
+def test_nobody_lowers_the_floor(filled: None, statement: str, who: str) -> None:
+    with side("compute"):
+        rotation.data_key_make()
+        while rotation.records_reseal():
+            pass
+        rotation.floor_raise(version=2)
+    entered = unprotected() if who == "owner" else compute("keys")
+    with entered as cursor, pytest.raises((DatabaseError, psycopg.Error)), transaction.atomic():
+        cursor.execute(statement)
+
+
+def test_a_new_key_encryption_key_takes_the_old_ones_place(filled: None, key_file: Path) -> None:
+    old = keys.key_encryption().key_id
+    with side("compute"):
+        new = rotation.key_encryption_rotate()
+        state = rotation.vault_keys()
+    assert new != old
+    assert {key.wrapped_by for key in state.keys} == {new} == {keys.key_encryption().key_id}
+    assert [path.name for path in key_file.parent.iterdir()] == [key_file.name]
+    keys._unwrapped.cache_clear()
+    assert read() == TRUTH
+
+
+def test_readers_never_miss_the_key_that_is_taking_over(
+    filled: None, key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between wrapping again and putting the file in place: readers go on, and so does the next rotation."""
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    really = rotation.os.replace
+    monkeypatch.setattr(rotation.os, "replace", killed)
+    with side("compute"), pytest.raises(KeyboardInterrupt):
+        rotation.key_encryption_rotate()
+    monkeypatch.setattr(rotation.os, "replace", really)
+    keys._unwrapped.cache_clear()
+    assert read() == TRUTH
+    upcoming = LocalKeyEncryption(keys.read_key(keys.upcoming_path(key_file))).key_id
+    with side("compute"):
+        assert rotation.key_encryption_rotate() == upcoming
+    keys._unwrapped.cache_clear()
+    assert read() == TRUTH
+
+
+def test_a_damaged_record_stops_the_batch_and_changes_nothing(filled: None) -> None:
+    with side("compute"):
+        rotation.data_key_make()
+    with unprotected() as cursor:
+        cursor.execute(
+            "UPDATE vault.record SET body = set_byte(body, 50, get_byte(body, 50) # 1)"
+            " WHERE subject = (SELECT max(subject::text)::uuid FROM vault.record)"
+        )
+    before = records()
+    with side("compute"), pytest.raises(VaultError, match="damaged"):
+        rotation.records_reseal()
+    assert records() == before
+
+
+@pytest.mark.parametrize(("days", "sealed", "made"), [(29, 0, False), (30, 0, True), (1, rotation.MOST_SEALED, True)])
+def test_data_keys_are_made_by_age_and_by_count(filled: None, days: int, sealed: int, made: bool) -> None:
+    with side("compute"), entering("keys") as cursor:
+        cursor.execute("UPDATE vault.data_key SET sealed = sealed + %s", [sealed])
+    with clock.frozen(NOW + timedelta(days=days)), side("compute"):
+        assert rotation.rotate_when_due(seconds=60) is False
+        assert rotation.vault_keys().newest == 1 + made
+        assert rotation.vault_keys().left == 0
+
+
+def test_the_command_says_how_the_keys_stand_and_what_it_did(filled: None) -> None:
+    def said(*options: str) -> str:
+        out = io.StringIO()
+        with side("compute"):
+            call_command("rotate_keys", *options, stdout=out, stderr=out)
+        return out.getvalue()
+
+    assert "data key 1: made" in said()
+    assert "Data key 2 is made." in said("--data")
+    assert "1 destroyed" in said("--floor", "2")
+    assert "wrapped by local:" in said("--kek")
+    with side("compute"), pytest.raises(CommandError, match="must be a version from 2 to 2"):
+        call_command("rotate_keys", floor=9, stdout=io.StringIO())
+    assert {
+        "vault.data_key_made",
+        "vault.records_resealed",
+        "vault.key_floor_raised",
+        "vault.key_encryption_rotated",
+    } <= set(AuditEntry.objects.values_list("action", flat=True))
+    assert read() == TRUTH
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_read_fails_while_keys_and_records_change(key_file: Path) -> None:
+    """Four rotations of both kinds beside a reader in another connection that never stops."""
+    with clock.frozen(NOW):
+        fill()
+    finished, failures, reads = Event(), [], []
+
+    def reader() -> None:
+        try:
+            with clock.frozen(NOW):
+                while not finished.is_set() or not reads:
+                    reads.append(read() == TRUTH)
+        except Exception as error:
+            failures.append(error)
+        finally:
+            connection.close()
+
+    thread = Thread(target=reader)
+    thread.start()
+    try:
+        with clock.frozen(NOW), side("compute"):
+            for _ in range(4):
+                rotation.data_key_make()
+                while rotation.records_reseal(limit=7):
+                    pass
+                rotation.key_encryption_rotate()
+    finally:
+        finished.set()
+        thread.join()
+    assert failures == []
+    assert reads
+    assert all(reads)
+
+
+def _reseal(limit: int) -> int:
+    with side("compute"):
+        return rotation.records_reseal(limit=limit)
+
+
+@contextmanager
+def compute(purpose: Any) -> Iterator[Any]:
+    with side("compute"), entering(purpose) as cursor:
+        yield cursor
+
+
+@contextmanager
+def unprotected() -> Iterator[Any]:
+    """The owner's cursor with row level security out of the way, as only a migration could put it."""
+    tables = ("vault.data_key", "vault.record", "vault.key_floor")
+    with side("owner"), connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
+        yield cursor
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for table in tables:
+            cursor.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
