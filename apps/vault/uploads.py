@@ -55,6 +55,10 @@ class OpenedUpload:
     subjects: tuple[bytes, ...]
 
 
+class UnreadableRecord(crypto.VaultError):
+    """What a subject has already cannot be kept, because it cannot be read."""
+
+
 def attributes_upload(
     *,
     actor: str,
@@ -103,7 +107,8 @@ def attributes_upload(
 def upload_open_next() -> OpenedUpload | None:
     """Open the oldest sealed upload and store its records, in the caller's transaction; None if there is none.
 
-    An upload that is damaged is marked refused, with its reason and without its content. One sealed to another key
+    An upload that is damaged, or that would have to be joined to a damaged record, is marked refused, with its reason
+    and without its content. One sealed to another key
     is left alone: that is a mistake in the configuration, and the sender's attributes must not be lost to it.
 
     Raises
@@ -129,7 +134,10 @@ def upload_open_next() -> OpenedUpload | None:
             rows = _opened(bytes(upload.sealed or b""), upload.pk)
         except crypto.VaultError as error:
             return _finish(upload, VaultUpload.State.REFUSED, (), stored=0, reason=str(error))
-        stored = _store(rows, upload)
+        try:
+            stored = _store(rows, upload)
+        except UnreadableRecord as error:
+            return _finish(upload, VaultUpload.State.REFUSED, (), stored=0, reason=str(error))
         return _finish(upload, VaultUpload.State.STORED, tuple(subject for subject, _ in rows), stored=stored)
 
 
@@ -212,7 +220,10 @@ def _store(rows: Sequence[Row], upload: VaultUpload) -> int:
 
 
 def _completed(cursor: keys.Cursor, rows: Sequence[Row], changeable: Collection[str]) -> list[Row]:
-    """The rows with what their subjects have besides the changeable attributes. A damaged record raises VaultError."""
+    """The rows with what their subjects have besides the changeable attributes.
+
+    Raises UnreadableRecord if one of their records is damaged or its key is gone.
+    """
     known = keys.data_keys(cursor)
     cursor.execute(
         "SELECT subject, key_version, body FROM vault.record WHERE subject = ANY(%s::uuid[])",
@@ -220,9 +231,10 @@ def _completed(cursor: keys.Cursor, rows: Sequence[Row], changeable: Collection[
     )
     others: dict[bytes, dict[str, str]] = {}
     for subject, version, body in cursor.fetchall():
-        if version not in known:
-            raise crypto.VaultError(f"A record is under data key {version}, which is not here.")
-        held = known[version].open(subject.bytes, bytes(body))
+        try:
+            held = known[version].open(subject.bytes, bytes(body))
+        except (KeyError, crypto.VaultError):
+            raise UnreadableRecord("A record that this was to be joined to cannot be read.") from None
         others[subject.bytes] = {name: level for name, level in held.items() if name not in changeable}
     return [(subject, {**others.get(subject, {}), **attributes}) for subject, attributes in rows]
 

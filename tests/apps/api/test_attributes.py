@@ -137,3 +137,17 @@ def held(name: str) -> dict[str, str]:
             cursor.execute("SELECT key_version, body FROM vault.record WHERE subject = %s", [UUID(bytes=subject)])
             ((version, body),) = cursor.fetchall()
             return data_keys(cursor)[version].open(subject, bytes(body))
+
+
+def test_what_would_be_joined_to_a_damaged_record_is_refused_and_holds_nothing_up(spec: ModelSpec) -> None:
+    lending()
+    put(caller("attributes:write"), subject(sex="female", age="old"), subject("bo", sex="male"))
+    held("ana")
+    with side("compute"), entering("upload") as cursor:
+        cursor.execute("UPDATE vault.record SET body = set_byte(body, 60, get_byte(body, 60) # 1)")
+    bound = caller("attributes:write", model="lending")
+    first = put(bound, subject(age="young")).json()["upload_id"]
+    second = put(bound, subject("cy", age="young")).json()["upload_id"]
+    assert held("cy") == {"age": "young"}
+    assert VaultUpload.objects.get(pk=first).state == "refused"
+    assert VaultUpload.objects.get(pk=second).state == "stored"
