@@ -38,5 +38,10 @@ app.conf.beat_schedule = {
     "answer new runs": {"task": "governance.respond", "schedule": 10.0, "options": {"expires": 10}},
     "deliver messages": {"task": "governance.deliver", "schedule": 5.0, "options": {"expires": 5}},
     "watch freshness": {"task": "governance.watch", "schedule": 60.0, "options": {"expires": 60}},
+    "let requests expire or become effective": {
+        "task": "governance.advance_approvals",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
     "forget old answers": {"task": "governance.forget_answers", "schedule": 3600.0, "options": {"expires": 600}},
 }

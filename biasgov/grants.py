@@ -28,6 +28,10 @@ GRANTS: dict[str, dict[str, str]] = {
         "accounts_user_user_permissions": READ,
         "api_apitoken": WRITE,
         "api_idempotentanswer": WRITE,
+        "approvals_approval": "SELECT, INSERT, UPDATE (title, content, reason, revision, digest, needs, state,"
+        " submitted_at, expires_at, decided_at, effective_from)",
+        "approvals_signature": APPEND,
+        "approvals_step": APPEND,
         "audit_entry": APPEND,
         "audit_leaf": APPEND,
         "audit_node": APPEND,

@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "apps.accounts",
     "apps.audit",
     "apps.registry",
+    "apps.approvals",
     "apps.vault",
     "apps.inference",
     "apps.monitoring",

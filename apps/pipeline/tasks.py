@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apps.approvals import services as approvals
 from apps.monitoring import services as monitoring
 from apps.pipeline import answering, services, watching
 from apps.pipeline.wake import again, door
@@ -49,3 +50,8 @@ def deliver() -> None:
 @door("governance.watch")
 def watch() -> None:
     watching.watch()
+
+
+@door("governance.advance_approvals")
+def advance_approvals() -> None:
+    approvals.approvals_advance()

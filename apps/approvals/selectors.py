@@ -1,0 +1,221 @@
+"""Reading requests: what they ask for, who has signed, and what waits for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from apps.accounts.models import User
+from apps.accounts.permissions import may, may_somewhere, owned_model_ids
+from apps.approvals import states
+from apps.approvals.kinds import Need, kind, kinds
+from apps.approvals.models import Approval, ApprovalStep, Signature
+
+REMARK = "remark"
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureView:
+    """A signature that stands under the request as it is now. counts: the person may still give it."""
+
+    verb: str
+    person_id: int
+    person: str
+    signed_at: datetime
+    counts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """A step, or a remark (event ``remark``)."""
+
+    event: str
+    actor: str
+    text: str
+    revision: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalView:
+    """A request as it stands. signatures: those under the present digest; needs: in the order of the kind."""
+
+    id: int
+    kind: str
+    model_id: int | None
+    model_slug: str
+    model_name: str
+    subject: str
+    title: str
+    content: Mapping[str, Any]
+    reason: str
+    revision: int
+    digest: str
+    needs: tuple[Need, ...]
+    signatures: tuple[SignatureView, ...]
+    state: str
+    requester_id: int
+    requester: str
+    created_at: datetime
+    submitted_at: datetime | None
+    expires_at: datetime | None
+    decided_at: datetime | None
+    effective_from: datetime | None
+
+    @property
+    def signed_verbs(self) -> frozenset[str]:
+        """The needs that are met."""
+        return frozenset(each.verb for each in self.signatures if each.counts)
+
+    @property
+    def open_needs(self) -> tuple[Need, ...]:
+        """The needs that are not met yet."""
+        met = self.signed_verbs
+        return tuple(need for need in self.needs if need.verb not in met)
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in states.OPEN
+
+
+def approval(approval_id: int) -> ApprovalView | None:
+    """One request, or None."""
+    return next(iter(_views(_rows().filter(pk=approval_id))), None)
+
+
+def approvals(
+    *,
+    kind: str = "",
+    state_in: Collection[str] = (),
+    model_id: int | None = None,
+    subject: str = "",
+    before_id: int | None = None,
+    limit: int = 50,
+) -> tuple[ApprovalView, ...]:
+    """Requests, newest first; `before_id` continues after that one. Three queries, however many there are."""
+    rows = _rows()
+    if kind:
+        rows = rows.filter(kind=kind)
+    if state_in:
+        rows = rows.filter(state__in=state_in)
+    if model_id is not None:
+        rows = rows.filter(model_id=model_id)
+    if subject:
+        rows = rows.filter(subject=subject)
+    if before_id is not None:
+        rows = rows.filter(pk__lt=before_id)
+    return _views(rows.order_by("-id")[:limit])
+
+
+def approvals_waiting_for(person: User, *, limit: int = 50) -> tuple[ApprovalView, ...]:
+    """Submitted requests that this person may sign now, those that expire first before the others."""
+    verbs = {verb for each in kinds() for verb in each.signers if may_somewhere(person, verb)}
+    if not verbs:
+        return ()
+    rows = _rows().filter(state=states.SUBMITTED).exclude(requester=person)
+    asked = Q()
+    for verb in verbs:
+        asked |= Q(needs__contains=[{"verb": verb}])
+    found = _views(rows.filter(asked).order_by("expires_at", "id")[: 4 * limit])
+    return tuple(each for each in found if signable(person, each))[:limit]
+
+
+def approvals_visible_to(
+    person: User, *, kind: str = "", open_only: bool = False, before_id: int | None = None, limit: int = 50
+) -> tuple[ApprovalView, ...]:
+    """Requests that this person may read, newest first."""
+    rows = _rows()
+    allowed = Q(requester=person)
+    for each in kinds():
+        verbs = {each.view, *each.signers}
+        if any(may(person, verb) for verb in verbs):
+            allowed |= Q(kind=each.name)
+        elif any(may_somewhere(person, verb) for verb in verbs):
+            allowed |= Q(kind=each.name, model_id__in=owned_model_ids(person))
+    rows = rows.filter(allowed)
+    if kind:
+        rows = rows.filter(kind=kind)
+    if open_only:
+        rows = rows.filter(state__in=states.OPEN)
+    if before_id is not None:
+        rows = rows.filter(pk__lt=before_id)
+    return _views(rows.order_by("-id")[:limit])
+
+
+def may_read(person: User, view: ApprovalView) -> bool:
+    """Whether this person may read the request: as the requester, as a signer, or by the kind's verb."""
+    if person.pk == view.requester_id:
+        return True
+    verbs = (kind(view.kind).view, *(need.verb for need in view.needs))
+    return any(may(person, verb, view.model_id) for verb in verbs)
+
+
+def signable(person: User, view: ApprovalView) -> Need | None:
+    """The open need that this person's signature would meet; None if there is none, or if it is their own request."""
+    if view.state != states.SUBMITTED or person.pk == view.requester_id:
+        return None
+    if any(each.person_id == person.pk for each in view.signatures):
+        return None
+    return next((need for need in view.open_needs if may(person, need.verb, view.model_id)), None)
+
+
+def steps(approval_id: int) -> tuple[StepView, ...]:
+    """What happened to a request and what was remarked, oldest first."""
+    rows = ApprovalStep.objects.filter(approval_id=approval_id).order_by("id")
+    return tuple(StepView(row.event, row.actor, row.text, row.revision, row.at) for row in rows)
+
+
+def view_of(row: Approval) -> ApprovalView:
+    """A row as a value."""
+    return _views([row])[0]
+
+
+def _rows() -> QuerySet[Approval]:
+    return Approval.objects.select_related("model", "requester")
+
+
+def _views(rows: Iterable[Approval]) -> tuple[ApprovalView, ...]:
+    found = list(rows)
+    signed: dict[tuple[int, str], list[Signature]] = {}
+    for signature in Signature.objects.filter(approval__in=[row.pk for row in found]).select_related("person"):
+        signed.setdefault((signature.approval_id, signature.digest), []).append(signature)
+    return tuple(_view(row, signed.get((row.pk, row.digest), [])) for row in found)
+
+
+def _view(row: Approval, signatures: Iterable[Signature]) -> ApprovalView:
+    return ApprovalView(
+        id=row.pk,
+        kind=row.kind,
+        model_id=row.model_id,
+        model_slug=row.model.slug if row.model else "",
+        model_name=row.model.name if row.model else "",
+        subject=row.subject,
+        title=row.title,
+        content=row.content,
+        reason=row.reason,
+        revision=row.revision,
+        digest=row.digest,
+        needs=tuple(Need(**need) for need in row.needs),
+        signatures=tuple(
+            SignatureView(
+                verb=each.verb,
+                person_id=each.person_id,
+                person=each.person.display_name,
+                signed_at=each.signed_at,
+                counts=may(each.person, each.verb, row.model_id),
+            )
+            for each in signatures
+        ),
+        state=row.state,
+        requester_id=row.requester_id,
+        requester=row.requester.display_name,
+        created_at=row.created_at,
+        submitted_at=row.submitted_at,
+        expires_at=row.expires_at,
+        decided_at=row.decided_at,
+        effective_from=row.effective_from,
+    )

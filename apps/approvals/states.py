@@ -1,0 +1,27 @@
+"""The life of a request, in one table.
+
+``signed`` is a request with all its signatures whose moment is still to come; one that holds at once goes through it in
+the same transaction.
+"""
+
+from __future__ import annotations
+
+DRAFT, SUBMITTED, SIGNED, EFFECTIVE = "draft", "submitted", "signed", "effective"
+REJECTED, WITHDRAWN, EXPIRED = "rejected", "withdrawn", "expired"
+
+STEPS: dict[tuple[str, str], str] = {
+    (DRAFT, "changed"): DRAFT,
+    (DRAFT, "submitted"): SUBMITTED,
+    (DRAFT, "withdrawn"): WITHDRAWN,
+    (SUBMITTED, "changed"): SUBMITTED,
+    (SUBMITTED, "signature_given"): SUBMITTED,
+    (SUBMITTED, "signed"): SIGNED,
+    (SUBMITTED, "rejected"): REJECTED,
+    (SUBMITTED, "withdrawn"): WITHDRAWN,
+    (SUBMITTED, "expired"): EXPIRED,
+    (SIGNED, "became_effective"): EFFECTIVE,
+}
+
+OPEN = (DRAFT, SUBMITTED)
+ENDED = (EFFECTIVE, REJECTED, WITHDRAWN, EXPIRED)
+ALL = (*OPEN, SIGNED, *ENDED)

@@ -1,0 +1,93 @@
+"""Many people at the same request in the same moment: one effect, and everybody is told how it stands."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier
+
+import pytest
+from django.db import connection
+
+from apps.accounts.models import User
+from apps.accounts.roles import BOARD, COMPLIANCE
+from apps.accounts.services import person_create
+from apps.approvals import selectors, services
+from apps.common import clock
+from apps.common.errors import Refused
+from tests.apps.approvals.conftest import MATTER, Effects
+from tests.cast import Cast
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+AT_ONCE = 20
+
+
+def together(verbs: list[Callable[[], object]]) -> Counter[str]:
+    """Run all of them at once, each on its own connection as the web side; how often which outcome came."""
+    barrier = Barrier(len(verbs))
+
+    def run(verb: Callable[[], object]) -> str:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET ROLE biasgov_web")
+            barrier.wait()
+            verb()
+        except Refused as refusal:
+            return refusal.code
+        finally:
+            connection.close()
+        return "done"
+
+    with ThreadPoolExecutor(len(verbs)) as pool:
+        return Counter(pool.map(run, verbs))
+
+
+def asked(far: bool) -> selectors.ApprovalView:
+    cast = Cast.assemble()
+    view = services.approval_draft(
+        kind=MATTER,
+        model_id=cast.owned.id,
+        subject="model:claims-triage",
+        title="Relax",
+        content={"far": far},
+        reason="So.",
+        person=cast.owner,
+    )
+    return services.approval_submit(approval_id=view.id, person=cast.owner)
+
+
+def test_of_many_who_sign_at_once_one_signs_for_each_role(effects: Effects) -> None:
+    view = asked(far=True)
+    signers = [
+        person_create(username=f"{role}-{number}", actor="system:tests", roles=[role])
+        for role in (COMPLIANCE, BOARD)
+        for number in range(AT_ONCE // 2)
+    ]
+
+    given = {"digest": view.digest, "confirmed_at": clock.now()}
+    outcomes = together(
+        [partial(services.approval_sign, approval_id=view.id, person=each, **given) for each in signers]
+    )
+    assert outcomes["done"] == 2
+    assert set(outcomes) <= {"done", "not_needed", "state"}
+    assert len(effects) == 1
+    assert selectors.approval(view.id).state == "effective"
+
+
+def test_a_request_is_either_signed_or_withdrawn_or_rejected(effects: Effects) -> None:
+    view = asked(far=False)
+    compliance = [person_create(username=f"c{n}", actor="system:tests", roles=[COMPLIANCE]) for n in range(AT_ONCE)]
+    requester = User.objects.get(pk=view.requester_id)
+    given = {"digest": view.digest, "confirmed_at": clock.now()}
+    verbs: list[Callable[[], object]] = [
+        partial(services.approval_withdraw, approval_id=view.id, person=requester),
+        *(partial(services.approval_reject, approval_id=view.id, person=each, reason="No.") for each in compliance[:9]),
+        *(partial(services.approval_sign, approval_id=view.id, person=each, **given) for each in compliance[9:]),
+    ]
+    assert together(verbs) == Counter(done=1, state=len(verbs) - 1)
+    final = selectors.approval(view.id)
+    assert (final.state == "effective") == (len(effects) == 1)
+    assert final.state in ("effective", "rejected", "withdrawn")
