@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
 
 from django.test import Client
@@ -10,6 +11,7 @@ from django.test import Client
 from apps.accounts.models import User
 from apps.accounts.roles import ADMINISTRATOR, AUDITOR, BOARD, COMPLIANCE, OFFICER, OWNER, STEWARD
 from apps.accounts.services import ownership_grant, person_create
+from apps.common import clock
 from apps.registry.declarations import AttributeDeclaration
 from apps.registry.models import MonitoredModel
 from apps.registry.selectors import model_spec
@@ -87,4 +89,12 @@ def signed_in(who: User) -> Client:
     """A browser in which `who` is signed in."""
     client = Client()
     client.force_login(who, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def confirmed(client: Client, at: datetime | None = None) -> Client:
+    """The same browser, in which the person has confirmed that it is them, now or at `at`."""
+    session = client.session
+    session["confirmed_at"] = (at or clock.now()).isoformat()
+    session.save()
     return client

@@ -10,6 +10,7 @@ from typing import Any
 from axes.signals import user_locked_out
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.http import HttpRequest
 
 from apps.audit.services import append
 
@@ -30,7 +31,11 @@ def _signed_out(user: Any, **_: Any) -> None:
         append(actor=user.actor, action="person.signed_out", subject=user.actor)
 
 
-def _failed(credentials: dict[str, Any], **_: Any) -> None:
+def _failed(credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
+    person: Any = getattr(request, "user", None)
+    if person is not None and person.is_authenticated:
+        append(actor=person.actor, action="person.confirmation_failed", subject=person.actor)
+        return
     append(actor="anonymous", action="person.sign_in_failed", subject=_subject(credentials.get("username")))
 
 

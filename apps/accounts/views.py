@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
+from django.contrib import messages
+from django.contrib.auth import authenticate
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.db import transaction
-from django.http import HttpResponse
-from django.shortcuts import resolve_url
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, resolve_url
+from django.views.generic import FormView
 
+from apps.accounts.confirmation import confirm, local_path
 from apps.audit.services import append
 
 
@@ -66,6 +71,53 @@ class PasswordChange(LoginRequiredMixin, auth_views.PasswordChangeView):
         person = form.user
         append(actor=person.actor, action="person.password_changed", subject=person.actor)
         return super().form_valid(form)
+
+
+class ConfirmForm(forms.Form):
+    """The password of the person who is signed in."""
+
+    password = forms.CharField(
+        strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True})
+    )
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+        _dress(self)
+
+    def clean_password(self) -> str:
+        """Counted like a failed sign-in where it is wrong."""
+        given: str = self.cleaned_data["password"]
+        person: Any = self.request.user
+        if authenticate(self.request, username=person.username, password=given) != person:
+            raise forms.ValidationError("This is not your password.")
+        return given
+
+
+class Confirm(LoginRequiredMixin, FormView):  # type: ignore[type-arg]
+    """Asks the person who is signed in to show that it is still them, and leads back."""
+
+    template_name = "accounts/confirm.html"
+    form_class = ConfirmForm
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"request": self.request}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        asked = self.request.POST if self.request.method == "POST" else self.request.GET
+        return super().get_context_data(**kwargs) | {
+            "next": local_path(self.request, asked.get("next", "")),
+            "again": asked.get("again", ""),
+        }
+
+    @transaction.atomic
+    def form_valid(self, form: Any) -> HttpResponse:
+        person: Any = self.request.user
+        append(actor=person.actor, action="person.confirmed", subject=person.actor, detail={"by": "password"})
+        confirm(self.request)
+        if self.request.POST.get("again"):
+            messages.info(self.request, "Thank you. Nothing was sent yet: look at it once more, and send it again.")
+        return redirect(local_path(self.request, self.request.POST.get("next", "")))
 
 
 def _dress(form: Any) -> None:
