@@ -11,7 +11,8 @@ from django.utils.functional import SimpleLazyObject
 
 from apps.accounts.permissions import may_somewhere, roles_of
 from apps.accounts.roles import ROLES
-from apps.responses import selectors as responses
+from apps.dashboards.providers import PROVIDERS
+from apps.dashboards.waiting import waiting_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Navigation:
 
 
 _PAGES = (
-    ("Inbox", "inbox", "inbox.view", ("inbox",)),
+    ("Inbox", "inbox", "inbox.view", ("inbox", "approvals", "approval", "approval-sign")),
     ("Models", "models", "model.view", ("models", "model", "run")),
     ("Health", "health", "health.view", ("health",)),
 )
@@ -53,7 +54,7 @@ def _navigation(request: HttpRequest) -> Navigation:
             title,
             reverse(name),
             here in pages,
-            responses.waiting_count(user) if name == "inbox" else 0,
+            waiting_count(user, PROVIDERS) if name == "inbox" else 0,
         )
         for title, name, verb, pages in _PAGES
         if may_somewhere(user, verb)

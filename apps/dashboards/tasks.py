@@ -1,4 +1,4 @@
-"""What waits for a person, how their models' findings read, and the ladder."""
+"""Findings as tasks and on their models' pages, the ladder, and the table of models under a filter."""
 
 from __future__ import annotations
 
@@ -15,40 +15,14 @@ from apps.common import clock
 from apps.dashboards.portfolio import PortfolioEntry, filtered
 from apps.dashboards.sentences import headline
 from apps.dashboards.topics import topic_of
+from apps.dashboards.waiting import Provider, Task
 from apps.dashboards.words import SEVERITY_ORDER, Badge, badge
 from apps.registry.spec import ModelSpec, Words
 from apps.responses import selectors as responses
 from apps.responses.selectors import FindingRow
 
-TASKS_AT_MOST = 8
 FINDINGS_SHOWN = 4
 RUNGS = ("Alert", "Monitor closer", "Restrict", "Escalate")
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What a person is asked to do about one model; `more` counts its further findings."""
-
-    kind: str
-    text: str
-    model: str
-    more: int
-    status: Badge
-    since: datetime
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Tasks, one a model; `total` is the number of findings that wait, `models` of how many models."""
-
-    tasks: tuple[Task, ...]
-    total: int
-    models: int
-
-    @property
-    def more(self) -> bool:
-        return self.models > len(self.tasks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,28 +84,29 @@ def greeting(user: Any) -> str:
     return f"Hello, {user.first_name or user.display_name}"
 
 
-def waiting(user: Any, specs: Sequence[ModelSpec]) -> Waiting:
-    """What waits for the person: one task a model, its severest finding first. `specs` are the models they see."""
-    found = responses.waiting_for(user)
+def to_acknowledge(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
+    """One task a model, its severest finding first. `specs` are the models that the person sees."""
     words = {spec.id: spec.words for spec in specs}
     by_model: dict[int, list[FindingRow]] = {}
-    for finding in found:
+    for finding in responses.waiting_for(user):
         by_model.setdefault(finding.model_id, []).append(finding)
-    return Waiting(
-        tuple(
-            Task(
-                kind="Acknowledge",
-                text=finding_text(of_model[0], words.get(of_model[0].model_id)),
-                model=of_model[0].model_name,
-                more=len(of_model) - 1,
-                status=badge("breach", of_model[0].severity),
-                since=min(finding.opened_as_of for finding in of_model),
-                url=f"{finding_url(of_model[0].model_slug, of_model[0])}#findings",
-            )
-            for of_model in list(by_model.values())[:TASKS_AT_MOST]
-        ),
-        len(found),
-        len(by_model),
+    return [_acknowledge(of_model, words.get(of_model[0].model_id)) for of_model in by_model.values()]
+
+
+TO_ACKNOWLEDGE = Provider(to_acknowledge, responses.waiting_count)
+
+
+def _acknowledge(of_model: Sequence[FindingRow], words: Words | None) -> Task:
+    worst, others = of_model[0], len(of_model) - 1
+    return Task(
+        kind="Acknowledge",
+        text=finding_text(worst, words),
+        about=worst.model_name,
+        url=f"{finding_url(worst.model_slug, worst)}#findings",
+        since=min(finding.opened_as_of for finding in of_model),
+        status=badge("breach", worst.severity),
+        covers=len(of_model),
+        more=f"and {others} more finding{'s' if others != 1 else ''}" if others else "",
     )
 
 

@@ -1,6 +1,6 @@
 """The pages."""
 
-from django.urls import path
+from django.urls import include, path
 
 from apps.dashboards import views
 
@@ -15,4 +15,5 @@ urlpatterns = [
     path("findings/<int:finding_id>/acknowledge/", views.finding_acknowledge, name="finding-acknowledge"),
     path("alerts/<int:alert_id>/read/", views.alert_read, name="alert-read"),
     path("health/", views.health, name="health"),
+    path("", include("apps.dashboards.approvals.urls")),
 ]

@@ -21,9 +21,11 @@ from apps.dashboards.health import health_page, objectives
 from apps.dashboards.outputs import judged_rows, outputs_table, run_summary
 from apps.dashboards.panels import switches
 from apps.dashboards.portfolio import FILTERS
+from apps.dashboards.providers import PROVIDERS
 from apps.dashboards.tables import Table
-from apps.dashboards.tasks import Portfolio, finding_rows, greeting, ladder, waiting
+from apps.dashboards.tasks import Portfolio, finding_rows, greeting, ladder
 from apps.dashboards.topics import Choice, choose
+from apps.dashboards.waiting import waiting
 from apps.monitoring import selectors as monitoring
 from apps.monitoring.selectors import RunRow
 from apps.registry import selectors as registry
@@ -46,7 +48,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"portfolio": _portfolio(request, "inbox", specs) if sees_models else None}
     if _fragment(request, "portfolio") and sees_models:
         return render(request, "dashboards/_portfolio.html", context)
-    context |= {"greeting": greeting(request.user), "waiting": waiting(request.user, specs)}
+    context |= {"greeting": greeting(request.user), "waiting": waiting(request.user, specs, PROVIDERS)}
     context["alerts"] = responses_read.notifications(request.user, unread_only=True)[:ALERTS_AT_MOST]
     if may_somewhere(request.user, "health.view"):
         context["objectives"] = objectives(specs)

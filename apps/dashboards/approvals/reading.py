@@ -1,0 +1,201 @@
+"""Requests as their pages show them: what is asked, who has to sign, and what this person may do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+
+from apps.accounts.roles import MATRIX, OWN, ROLES
+from apps.approvals import selectors, states
+from apps.approvals.kinds import kind
+from apps.approvals.selectors import ApprovalView, StepView
+from apps.dashboards.waiting import Provider, Task
+from apps.dashboards.words import Badge
+from apps.registry.spec import ModelSpec
+
+SHOWN_AT_ONCE = 50
+
+PAGES: dict[str, str] = {}
+"""Kinds with a page of their own: kind -> the name of an address that takes the request's id."""
+
+_BADGES = {
+    states.DRAFT: Badge("plain", "draft"),
+    states.SUBMITTED: Badge("inconclusive", "waits for signatures"),
+    states.SIGNED: Badge("within", "signed, not yet effective"),
+    states.EFFECTIVE: Badge("within", "in effect"),
+    states.REJECTED: Badge("breach", "rejected"),
+    states.WITHDRAWN: Badge("plain", "withdrawn"),
+    states.EXPIRED: Badge("stale", "expired unsigned"),
+}
+_EVENTS = {
+    "drafted": "written down",
+    "changed": "changed: earlier signatures count no more",
+    "submitted": "submitted for signature",
+    "signature_given": "signed",
+    "signed": "has all its signatures",
+    "became_effective": "took effect",
+    "rejected": "rejected",
+    "withdrawn": "withdrawn",
+    "expired": "expired unsigned",
+    selectors.REMARK: "remarked",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureLine:
+    """One needed signature: of whom, why, and who gave it."""
+
+    role: str
+    why: str
+    person: str
+    signed_at: datetime | None
+    yours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StepLine:
+    text: str
+    actor: str
+    remark: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalLine:
+    """A request in a list."""
+
+    title: str
+    kind: str
+    about: str
+    requester: str
+    at: datetime
+    status: Badge
+    url: str
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalPage:
+    """A request with all that this person may do about it. facts: its content as label and text."""
+
+    view: ApprovalView
+    kind: str
+    status: Badge
+    facts: tuple[tuple[str, str], ...]
+    signatures: tuple[SignatureLine, ...]
+    steps: tuple[StepLine, ...]
+    may_sign: bool
+    may_reject: bool
+    is_own: bool
+
+    @property
+    def may_withdraw(self) -> bool:
+        return self.is_own and self.view.is_open
+
+    @property
+    def may_submit(self) -> bool:
+        return self.is_own and self.view.state == states.DRAFT
+
+
+def page_of(user: Any, view: ApprovalView) -> ApprovalPage:
+    """What the request's page shows to this person."""
+    need = selectors.signable(user, view)
+    return ApprovalPage(
+        view=view,
+        kind=kind(view.kind).title,
+        status=_BADGES[view.state],
+        facts=tuple(facts(view.content)),
+        signatures=tuple(_signature(view, one.verb, one.why, need.verb if need else "") for one in view.needs),
+        steps=tuple(map(_step, reversed(selectors.steps(view.id)))),
+        may_sign=need is not None,
+        may_reject=need is not None,
+        is_own=user.pk == view.requester_id,
+    )
+
+
+def list_of(user: Any, *, open_only: bool, before_id: int | None) -> list[ApprovalLine]:
+    """Requests that the person may read, newest first."""
+    found = selectors.approvals_visible_to(user, open_only=open_only, before_id=before_id, limit=SHOWN_AT_ONCE)
+    return [line_of(view) for view in found]
+
+
+def line_of(view: ApprovalView) -> ApprovalLine:
+    """A request in one line."""
+    return ApprovalLine(
+        title=view.title,
+        kind=kind(view.kind).title,
+        about=view.model_name or "the whole house",
+        requester=view.requester,
+        at=view.submitted_at or view.created_at,
+        status=_BADGES[view.state],
+        url=url_of(view),
+        id=view.id,
+    )
+
+
+def url_of(view: ApprovalView) -> str:
+    """The request's page: its kind's own one, where it has one."""
+    return reverse(PAGES.get(view.kind, "approval"), args=[view.id])
+
+
+def roles_with(verb: str) -> str:
+    """The roles whose people may do `verb`, in words."""
+    titles = [f"{ROLES[role]}{' of the model' if reach == OWN else ''}" for role, reach in MATRIX[verb].items()]
+    return " or ".join(titles)
+
+
+def facts(content: Any, label: str = "") -> list[tuple[str, str]]:
+    """A content as labels and texts: `{"bounds": {"lower": 0.8}}` -> [("bounds, lower", "0.8")]."""
+    if isinstance(content, dict):
+        return [fact for key, value in content.items() for fact in facts(value, _joined(label, key))]
+    if isinstance(content, list) and all(not isinstance(each, dict | list) for each in content):
+        return [(label, ", ".join(map(_text, content)) or "none")]
+    if isinstance(content, list):
+        return [fact for place, each in enumerate(content, 1) for fact in facts(each, _joined(label, str(place)))]
+    return [(label, _text(content))]
+
+
+def _joined(label: str, key: str) -> str:
+    return f"{label}, {key.replace('_', ' ')}" if label else key.replace("_", " ")
+
+
+def _text(value: Any) -> str:
+    if value is None or value == "":
+        return "–"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def _signature(view: ApprovalView, verb: str, why: str, yours: str) -> SignatureLine:
+    given = next((each for each in view.signatures if each.verb == verb and each.counts), None)
+    return SignatureLine(
+        role=roles_with(verb),
+        why=why,
+        person=given.person if given else "",
+        signed_at=given.signed_at if given else None,
+        yours=verb == yours,
+    )
+
+
+def _step(step: StepView) -> StepLine:
+    return StepLine(_EVENTS[step.event], step.actor.partition(":")[2] or step.actor, step.text, step.at)
+
+
+def _to_sign(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
+    return [
+        Task(
+            kind="Sign",
+            text=view.title,
+            about=f"{view.model_name or kind(view.kind).title}, asked by {view.requester}",
+            url=url_of(view),
+            since=view.submitted_at or view.created_at,
+            due=view.expires_at,
+        )
+        for view in selectors.approvals_waiting_for(user)
+    ]
+
+
+TO_SIGN = Provider(_to_sign, lambda user: len(selectors.approvals_waiting_for(user)))

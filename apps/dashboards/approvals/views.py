@@ -1,0 +1,143 @@
+"""Requests for signature: read, sign, reject, take back, remark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from apps.accounts.confirmation import confirmed_at, requires_confirmation
+from apps.accounts.permissions import requires
+from apps.approvals import selectors, services
+from apps.approvals.selectors import ApprovalView
+from apps.common.errors import Refused
+from apps.dashboards.approvals import reading
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
+
+
+@require_GET
+@requires("inbox.view")
+def approvals(request: HttpRequest) -> HttpResponse:
+    """The requests that this person may read, those that wait for signatures or all."""
+    open_only = request.GET.get("show") != "all"
+    before = request.GET.get("before", "")
+    lines = reading.list_of(request.user, open_only=open_only, before_id=int(before) if before.isdecimal() else None)
+    more = lines[-1].id if len(lines) == reading.SHOWN_AT_ONCE else None
+    return render(request, "approvals/list.html", {"lines": lines, "open_only": open_only, "more": more})
+
+
+@require_GET
+@requires("inbox.view")
+def approval(request: HttpRequest, approval_id: int) -> HttpResponse:
+    """A request of a kind that has no page of its own."""
+    page = reading.page_of(request.user, readable(request, approval_id))
+    return render(request, "approvals/page.html", {"page": page})
+
+
+@require_http_methods(["GET", "POST"])
+@requires("inbox.view")
+@requires_confirmation
+def sign(request: HttpRequest, approval_id: int) -> HttpResponse:
+    """What exactly is signed, and by whom; then the signature."""
+    view = readable(request, approval_id)
+    if request.method == "POST":
+        done = _done(
+            request,
+            lambda: services.approval_sign(
+                approval_id=approval_id,
+                person=_person(request),
+                digest=request.POST.get("digest", ""),
+                confirmed_at=confirmed_at(request),
+            ),
+            "Signed in your name.",
+        )
+        return redirect(reading.url_of(view)) if done else redirect("approval-sign", approval_id=approval_id)
+    page = reading.page_of(request.user, view)
+    if not page.may_sign:
+        messages.error(request, "There is no signature here that you could give.")
+        return redirect(reading.url_of(view))
+    return render(request, "approvals/sign.html", {"page": page, "url": reading.url_of(view)})
+
+
+@require_POST
+@requires("inbox.view")
+def reject(request: HttpRequest, approval_id: int) -> HttpResponse:
+    """Refuse a request with reasons."""
+    reason = request.POST.get("reason", "")
+    return _then_back(
+        request,
+        approval_id,
+        lambda person: services.approval_reject(approval_id=approval_id, person=person, reason=reason),
+        "Rejected in your name.",
+    )
+
+
+@require_POST
+@requires("inbox.view")
+def submit(request: HttpRequest, approval_id: int) -> HttpResponse:
+    """Ask for the signatures of one's own draft."""
+    return _then_back(
+        request,
+        approval_id,
+        lambda person: services.approval_submit(approval_id=approval_id, person=person),
+        "Submitted. Those who may sign see it in their inbox.",
+    )
+
+
+@require_POST
+@requires("inbox.view")
+def withdraw(request: HttpRequest, approval_id: int) -> HttpResponse:
+    """Take one's own request back."""
+    return _then_back(
+        request,
+        approval_id,
+        lambda person: services.approval_withdraw(approval_id=approval_id, person=person),
+        "Withdrawn.",
+    )
+
+
+@require_POST
+@requires("inbox.view")
+def remark(request: HttpRequest, approval_id: int) -> HttpResponse:
+    """Add to the discussion."""
+    text = request.POST.get("text", "")
+    return _then_back(
+        request,
+        approval_id,
+        lambda person: services.approval_remark(approval_id=approval_id, person=person, text=text),
+        "Your remark is there.",
+    )
+
+
+def readable(request: HttpRequest, approval_id: int) -> ApprovalView:
+    """The request, for who may read it; for others it does not exist. Raises Http404."""
+    view = selectors.approval(approval_id)
+    if view is None or not selectors.may_read(_person(request), view):
+        raise Http404("There is no such request.")
+    return view
+
+
+def _then_back(request: HttpRequest, approval_id: int, verb: Callable[[User], Any], said: str) -> HttpResponse:
+    view = readable(request, approval_id)
+    _done(request, lambda: verb(_person(request)), said)
+    return redirect(reading.url_of(view))
+
+
+def _done(request: HttpRequest, verb: Callable[[], Any], said: str) -> bool:
+    try:
+        verb()
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+        return False
+    messages.success(request, said)
+    return True
+
+
+def _person(request: HttpRequest) -> User:
+    return cast("User", request.user)
