@@ -20,9 +20,9 @@ from apps.approvals.kinds import Kind, kind
 from apps.approvals.models import Approval, ApprovalStep, Signature
 from apps.approvals.selectors import REMARK, ApprovalView, may_read, signable, view_of
 from apps.audit import services as audit
-from apps.audit.encoding import plain
 from apps.common import clock
 from apps.common.errors import Refused
+from biasgov.audit.encoding import plain
 
 CONFIRMED_FOR = timedelta(minutes=5)
 """How long ago a person who signs may have proved who they are."""

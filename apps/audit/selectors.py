@@ -8,10 +8,10 @@ from typing import Any
 
 from django.db.models import Max, Q, QuerySet
 
-from apps.audit import merkle
-from apps.audit.encoding import entry_hash
-from apps.audit.merkle import ConsistencyProof, InclusionProof, Nodes, TreeHead
 from apps.audit.models import AuditEntry, AuditLeaf, AuditNode, AuditPending
+from biasgov.audit import merkle
+from biasgov.audit.encoding import entry_hash
+from biasgov.audit.merkle import ConsistencyProof, InclusionProof, Nodes, TreeHead
 
 
 @dataclass(frozen=True, slots=True)

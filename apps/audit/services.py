@@ -7,11 +7,11 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from apps.audit import merkle
-from apps.audit.encoding import entry_hash, plain
 from apps.audit.models import AuditEntry, AuditLeaf, AuditNode, AuditPending
 from apps.audit.selectors import content_hash, node_reader, tree_size
 from apps.common import clock
+from biasgov.audit import merkle
+from biasgov.audit.encoding import entry_hash, plain
 
 _SEQUENCER_LOCK = 7_301_001
 BATCH = 5_000

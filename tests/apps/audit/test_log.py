@@ -14,10 +14,11 @@ import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from apps.audit import merkle, selectors
+from apps.audit import selectors
 from apps.audit.models import AuditEntry, AuditLeaf
 from apps.audit.services import append, integrate
 from apps.common import clock
+from biasgov.audit import merkle
 from tests.sides import side
 
 NOON = datetime(2026, 5, 4, 12, 0, 0, 120, tzinfo=UTC)

@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from apps.audit.merkle import leaf_hash
+from biasgov.audit.merkle import leaf_hash
 
 VERSION = 1
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 HASH_SIZE = 32
@@ -46,6 +46,38 @@ class ConsistencyProof:
     old_size: int
     new_size: int
     path: tuple[bytes, ...]
+
+
+class Frontier:
+    """A tree that only grows at its end, kept as its complete subtrees: at most one hash for each level.
+
+    `peaks` are their roots, the largest subtree first; with `size` they are all that is needed to go on later.
+    """
+
+    __slots__ = ("peaks", "size")
+
+    def __init__(self, size: int = 0, peaks: Iterable[bytes] = ()) -> None:
+        """Raises ValueError unless there is one peak for each binary digit 1 of `size`."""
+        self.size, self.peaks = size, list(peaks)
+        if len(self.peaks) != size.bit_count():
+            raise ValueError(f"a tree of {size} leaves has {size.bit_count()} peaks, not {len(self.peaks)}")
+
+    def append(self, leaf: bytes) -> None:
+        """Add a leaf by its hash."""
+        digest, index = leaf, self.size
+        while index & 1:
+            digest, index = node_hash(self.peaks.pop(), digest), index >> 1
+        self.peaks.append(digest)
+        self.size += 1
+
+    @property
+    def head(self) -> TreeHead:
+        if not self.peaks:
+            return TreeHead(0, EMPTY_ROOT)
+        digest = self.peaks[-1]
+        for peak in reversed(self.peaks[:-1]):
+            digest = node_hash(peak, digest)
+        return TreeHead(self.size, digest)
 
 
 def leaf_hash(data: bytes) -> bytes:
