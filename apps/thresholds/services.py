@@ -12,6 +12,7 @@ from django.db.models import Max
 
 from apps.audit import services as audit
 from apps.common import clock
+from apps.common.business_hours import check_calendar
 from apps.common.errors import Refused
 from apps.registry.selectors import model_spec_by_id
 from apps.thresholds.citations import CITATIONS, basis_of
@@ -60,6 +61,7 @@ def policy_publish(
     for key in basis:
         if key not in CITATIONS:
             raise Refused("legal_basis", f"There is no citation {key!r}.", code="unknown_citation")
+    check_calendar(policy.ladder.calendar, field="ladder.calendar")
     now = clock.now()
     start = effective_from or now
     if start.tzinfo is None:

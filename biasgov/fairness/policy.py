@@ -10,6 +10,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
+from biasgov.fairness.response_plan import SEVERITIES, ResponsePlan
 from biasgov.fairness.schema import CubeSchema
 
 METRICS = (
@@ -38,7 +39,6 @@ METRICS = (
     "ece",
 )
 
-SEVERITIES = ("low", "medium", "high", "critical")
 DEFAULT_SEVERITY_BANDS = {"medium": 0.05, "high": 0.10, "critical": 0.20}
 """Distance of the interval's nearer end beyond the bound from which each severity starts; below `medium`: low."""
 
@@ -102,7 +102,8 @@ class Policy:
     interval that must lie beyond the bound for a breach; it is looked at every hour, so it asks for more than the
     interval that people read (docs/repeated-looks.md; never less than `confidence`). minimum_group: events a
     group needs. minimum_cell: what the metric's own denominator needs (the positives for a TPR, say).
-    minimum_share: smallest share of the window's events. severity_bands: see DEFAULT_SEVERITY_BANDS.
+    minimum_share: smallest share of the window's events. severity_bands: see DEFAULT_SEVERITY_BANDS. ladder: what
+    follows from a breach; it judges nothing.
 
     Raises ValueError for an unknown metric and for numbers outside their range.
     """
@@ -115,6 +116,7 @@ class Policy:
     minimum_cell: int = 5
     minimum_share: float = 0.02
     severity_bands: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_SEVERITY_BANDS))
+    ladder: ResponsePlan = field(default_factory=ResponsePlan)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bounds", dict(self.bounds))
@@ -154,6 +156,7 @@ class Policy:
             "minimum_cell": self.minimum_cell,
             "minimum_share": self.minimum_share,
             "severity_bands": dict(self.severity_bands),
+            "ladder": self.ladder.to_dict(),
         }
 
     @classmethod
@@ -162,6 +165,7 @@ class Policy:
         known = dict(content)
         bounds = known.pop("bounds", {})
         bands = known.pop("severity_bands", DEFAULT_SEVERITY_BANDS)
+        ladder = ResponsePlan.from_dict(known.pop("ladder", {}))
         if not isinstance(bounds, Mapping) or not isinstance(bands, Mapping):
             raise ValueError("bounds and severity_bands must be mappings")
         strange = set(known) - {item.name for item in fields(cls)}
@@ -180,6 +184,7 @@ class Policy:
         return cls(
             bounds={metric: Bound.from_dict(bound) for metric, bound in bounds.items()},
             severity_bands={name: _number(value, name) or 0.0 for name, value in bands.items()},
+            ladder=ladder,
             **given,
         )
 

@@ -30,6 +30,7 @@ from apps.thresholds.selectors import (
 )
 from apps.thresholds.services import policy_publish, preset_publish
 from biasgov.fairness.policy import PRESETS, Bound, Policy
+from biasgov.fairness.response_plan import ResponsePlan
 from tests.cast import model, person
 from tests.sides import side
 
@@ -55,6 +56,12 @@ def test_a_published_policy_is_in_force_as_it_was_written(spec: ModelSpec) -> No
     assert (found.policy, found.version, found.assessment_reference) == (STRICT, 1, "GOV002-17")
     assert found.justification == "Agreed in May."
     assert len(found.digest) == 64
+
+
+def test_a_ladder_by_a_calendar_that_does_not_exist_is_refused(spec: ModelSpec) -> None:
+    with pytest.raises(Refused, match=r"ladder\.calendar"):
+        publish(spec, policy=Policy(ladder=ResponsePlan(calendar="AU-XXX")))
+    assert publish(spec, policy=Policy(ladder=ResponsePlan(calendar="AU-NSW"))).policy.ladder.calendar == "AU-NSW"
 
 
 def test_the_digest_is_of_the_content_alone(spec: ModelSpec) -> None:

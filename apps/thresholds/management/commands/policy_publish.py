@@ -19,7 +19,8 @@ from biasgov.fairness.policy import Policy
 class Command(BaseCommand):
     help = (
         "Publishes a threshold policy (a JSON file: bounds, alpha, confidence, minimum_group, minimum_cell, "
-        "minimum_share, severity_bands; what is absent takes its default) as the next version, effective at once."
+        "minimum_share, severity_bands, ladder; what is absent takes its default) as the next version, effective at "
+        "once."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
