@@ -76,15 +76,23 @@ def read_key(path: Path) -> bytes:
     ConfigurationError
         The file is readable by others, or does not hold a key.
     """
-    if stat.S_IMODE(path.stat().st_mode) & 0o027:
-        raise ConfigurationError(f"Key file {path} is readable by others: run 'chmod 600 {path}'.")
     try:
-        key = bytes.fromhex(path.read_text().strip())
+        key = bytes.fromhex(read_private(path))
     except ValueError:
         raise ConfigurationError(f"Key file {path} is not hexadecimal.") from None
     if len(key) != 32:
         raise ConfigurationError(f"Key file {path} holds {len(key)} bytes instead of 32.")
     return key
+
+
+def read_private(path: Path) -> str:
+    """The text of a file that holds a secret, without blanks around it.
+
+    Raises ConfigurationError if others may read it, and FileNotFoundError if it is not there.
+    """
+    if stat.S_IMODE(path.stat().st_mode) & 0o027:
+        raise ConfigurationError(f"The key file {path} is readable by others: run 'chmod 600 {path}'.")
+    return path.read_text().strip()
 
 
 def locate(home: Path, *, side: str) -> Keyring:

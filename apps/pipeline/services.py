@@ -156,7 +156,7 @@ def _reported(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except vault.VaultError as error:
+    except (vault.VaultError, vault.KeysUnavailable) as error:
         logger.error("%s failed: %s", what, error)
     except Exception as error:
         logger.error("%s failed: %s at %s", what, type(error).__name__, _place(error))

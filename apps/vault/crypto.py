@@ -3,7 +3,8 @@
 On the way (web to compute) an upload is sealed to the compute side's public key with HPKE (RFC 9180, base mode:
 DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM). Whoever sealed it cannot open it again.
 
-Inside, every subject has one AES-256-GCM record under a data key; data keys are wrapped by the key-encryption key.
+Inside, every subject has one AES-256-GCM record under a data key; data keys are wrapped by the key-encryption key
+(`apps.vault.wrapping`).
 
 Record layout, big endian::
 
@@ -31,8 +32,6 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -48,8 +47,6 @@ HEAD = struct.Struct(">BIH16s12s")
 ASSOCIATED = struct.Struct(">B16sIH")
 BLOCK = 64
 COMMITMENT_INFO = b"biasgov vault record commitment"
-WRAPPING = struct.Struct(">24sI")
-WRAPPING_INFO = b"biasgov vault data key\0\0"
 SEALING_INFO = struct.Struct(">22s16sII")
 SEALING_LABEL = b"biasgov vault upload 1"
 SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
@@ -64,41 +61,6 @@ class VaultError(Exception):
     """Something in the vault cannot be opened or is not what it claims; the message never holds a value."""
 
 
-class KeyEncryption(Protocol):
-    """Wraps data keys. One implementation reads a key file; others ask a key management service."""
-
-    @property
-    def key_id(self) -> str:
-        """Names the wrapping key; stored beside what it wrapped."""
-
-    def wrap(self, data_key: bytes, *, version: int) -> bytes:
-        """The 32-byte `data_key` wrapped, bound to its version."""
-
-    def unwrap(self, wrapped: bytes, *, version: int) -> bytes:
-        """Inverse of `wrap`. Raises VaultError if key, version or bytes differ."""
-
-
-@dataclass(frozen=True, slots=True)
-class LocalKeyEncryption:
-    """AES-256-GCM under a key-encryption key held by this process; wrapped = nonce (12), ciphertext, tag (16)."""
-
-    key: bytes = field(repr=False)
-
-    @property
-    def key_id(self) -> str:
-        return "local:" + _derive(self.key, b"biasgov vault key id")[:8].hex()
-
-    def wrap(self, data_key: bytes, *, version: int) -> bytes:
-        nonce = os.urandom(12)
-        return nonce + AESGCM(self.key).encrypt(nonce, data_key, WRAPPING.pack(WRAPPING_INFO, version))
-
-    def unwrap(self, wrapped: bytes, *, version: int) -> bytes:
-        try:
-            return AESGCM(self.key).decrypt(wrapped[:12], wrapped[12:], WRAPPING.pack(WRAPPING_INFO, version))
-        except (InvalidTag, ValueError):
-            raise VaultError(f"Data key {version} does not open under key-encryption key {self.key_id}.") from None
-
-
 class DataKey:
     """A data key ready for use; holds its cipher, so that a million records share one key schedule."""
 
@@ -108,7 +70,7 @@ class DataKey:
         if len(key) != 32:
             raise VaultError(f"Data key {version} has {len(key)} bytes instead of 32.")
         self.version = version
-        self.commitment = _derive(key, COMMITMENT_INFO)[:16]
+        self.commitment = derive(key, COMMITMENT_INFO)[:16]
         self._cipher = AESGCM(key)
 
     def __repr__(self) -> str:
@@ -240,7 +202,8 @@ def _padded(attributes: Attributes, width: int = 0) -> bytes:
     return content.ljust(-(-max(len(content), width) // BLOCK) * BLOCK, b"\0")
 
 
-def _derive(key: bytes, info: bytes) -> bytes:
+def derive(key: bytes, info: bytes) -> bytes:
+    """32 bytes made of a key for one use; HKDF-SHA256."""
     return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(key)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import time
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -12,37 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from django.conf import settings
 
 from apps.common import clock
-from apps.vault.crypto import DataKey, KeyEncryption, LocalKeyEncryption, VaultError, fresh_key
-from biasgov.keyring import read_key
+from apps.vault.crypto import DataKey, fresh_key
+from apps.vault.wrapping.choice import key_encryption, unwrapped
+from apps.vault.wrapping.interface import WrappedKey
+
+KEPT = 900.0
+"""Seconds for which an unwrapped data key may be used: a key that is taken away at its service ends reads by then."""
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
-
-
-def key_encryption() -> KeyEncryption:
-    """What wraps data keys: the key file of the compute side."""
-    return LocalKeyEncryption(settings.KEYRING.read("key_encryption"))
-
-
-def key_encryption_of(version: int, wrapped_by: str) -> KeyEncryption:
-    """The key that wrapped a data key: the present one or, while it is being rotated, the one that takes its place.
-
-    Raises VaultError if neither is the one asked for.
-    """
-    path = settings.KEYRING.path("key_encryption")
-    # The present one is asked again at the end: the other may have taken its place meanwhile.
-    for place in (path, upcoming_path(path), path):
-        try:
-            found = LocalKeyEncryption(read_key(place))
-        except FileNotFoundError:
-            continue
-        if found.key_id == wrapped_by:
-            return found
-    raise VaultError(f"Data key {version} is wrapped by {wrapped_by}; this process holds {key_encryption().key_id}.")
-
-
-def upcoming_path(path: Path) -> Path:
-    """Where the key lies that is about to take the place of the one in `path`."""
-    return path.with_name(path.name + ".next")
 
 
 def private_key() -> bytes:
@@ -70,7 +47,11 @@ def own_fingerprint() -> str:
 def data_keys(cursor: Cursor) -> dict[int, DataKey]:
     """All data keys by version, unwrapped, but for those below the floor. Raises VaultError if one does not open."""
     cursor.execute("SELECT version, wrapped, wrapped_by FROM vault.data_key WHERE version >= %s", [floor(cursor)])
-    return {version: _unwrapped(version, wrapped, by) for version, wrapped, by in cursor.fetchall()}
+    period = int(time.monotonic() // KEPT)
+    return {
+        version: _unwrapped(version, WrappedKey(bytes(content), by), period)
+        for version, content, by in cursor.fetchall()
+    }
 
 
 def current_data_key(cursor: Cursor) -> DataKey:
@@ -84,11 +65,11 @@ def current_data_key(cursor: Cursor) -> DataKey:
 
 def make_data_key(cursor: Cursor, version: int) -> None:
     """Make the data key of that version, wrapped; nothing happens if it is there."""
-    wrapping = key_encryption()
+    wrapped = key_encryption().wrap(fresh_key(), version=version)
     cursor.execute(
         "INSERT INTO vault.data_key (version, wrapped, wrapped_by, created_at) VALUES (%s, %s, %s, %s)"
         " ON CONFLICT DO NOTHING",
-        [version, wrapping.wrap(fresh_key(), version=version), wrapping.key_id, clock.now()],
+        [version, wrapped.content, wrapped.wrapped_by, clock.now()],
     )
 
 
@@ -105,5 +86,5 @@ def floor(cursor: Cursor) -> int:
 
 
 @lru_cache(maxsize=64)
-def _unwrapped(version: int, wrapped: bytes, wrapped_by: str) -> DataKey:
-    return DataKey(key_encryption_of(version, wrapped_by).unwrap(wrapped, version=version), version=version)
+def _unwrapped(version: int, wrapped: WrappedKey, period: int) -> DataKey:
+    return DataKey(unwrapped(wrapped, version=version), version=version)

@@ -7,12 +7,10 @@ each batch a transaction of its own; a process that is killed leaves nothing hal
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from uuid import UUID
 
 import numpy as np
@@ -22,9 +20,10 @@ from apps.audit import services as audit
 from apps.common import clock
 from apps.common.errors import Refused
 from apps.vault import keys
-from apps.vault.crypto import DataKey, LocalKeyEncryption, VaultError, fresh_key, schema_version
+from apps.vault.crypto import DataKey, VaultError, schema_version
 from apps.vault.purpose import entering
-from biasgov.keyring import read_key
+from apps.vault.wrapping.choice import key_encryption, unwrapped
+from apps.vault.wrapping.interface import KeyEncryption, WrappedKey, same_key
 
 MOST_SEALED = 2**30
 """Records under one data key: random nonces of 96 bits allow 2**32 (NIST SP 800-38D, 8.3)."""
@@ -145,48 +144,52 @@ def floor_raise(*, version: int) -> int:
 
 
 def key_encryption_rotate() -> str:
-    """Put a new key-encryption key in the key file's place; answers its id.
+    """Wrap every data key with a new key-encryption key, or a new version of it; answers its id.
 
-    The new key lies beside the old one until every data key is wrapped by it, so both are at hand while either may be
-    needed. A rotation that was killed goes on with the key that it had made.
+    A change that was killed goes on with the key that it had made. Where the environment names another key than the
+    one that wrapped the data keys, that one takes over as it is. Raises VaultError if a data key does not come back.
     """
-    path = settings.KEYRING.path("key_encryption")
-    upcoming = keys.upcoming_path(path)
-    if not upcoming.exists():
-        _write(upcoming, fresh_key())
-    wrapping = LocalKeyEncryption(read_key(upcoming))
+    wrapping = key_encryption()
+    present = wrapping.key_id()
+    unfinished = any(key.wrapped_by != present for key in vault_keys().keys)
+    with wrapping.renewing(unfinished=unfinished) as renewed:
+        _wrap_again(renewed)
+        return renewed.key_id()
+
+
+def _wrap_again(wrapping: KeyEncryption) -> None:
     with entering("keys") as cursor:
         cursor.execute("SELECT version, wrapped, wrapped_by FROM vault.data_key ORDER BY version")
-        again = 0
-        for version, wrapped, wrapped_by in cursor.fetchall():
-            if wrapped_by == wrapping.key_id:
-                continue
-            data_key = keys.key_encryption_of(version, wrapped_by).unwrap(wrapped, version=version)
+        stored = [(version, WrappedKey(bytes(content), by)) for version, content, by in cursor.fetchall()]
+        for version, wrapped in stored:
+            data_key = unwrapped(wrapped, version=version)
             fresh = wrapping.wrap(data_key, version=version)
             if wrapping.unwrap(fresh, version=version) != data_key:
                 raise VaultError(f"Data key {version} does not come back as it was; nothing was changed.")
             cursor.execute(
                 "UPDATE vault.data_key SET wrapped = %s, wrapped_by = %s WHERE version = %s",
-                [fresh, wrapping.key_id, version],
+                [fresh.content, fresh.wrapped_by, version],
             )
-            again += 1
         audit.append(
             actor=ACTOR,
             action="vault.key_encryption_rotated",
-            subject=f"vault-key-encryption:{wrapping.key_id}",
-            detail={"data_keys": again},
+            subject=f"vault-key-encryption:{wrapping.key_id()}",
+            detail={"data_keys": len(stored)},
         )
-    os.replace(upcoming, path)
-    _sync(path.parent)
-    return wrapping.key_id
 
 
 def rotate_when_due(*, seconds: float) -> bool:
-    """Make a data key if the newest is due, and seal records again for about `seconds`; True if some are left."""
+    """Make a data key if the newest is due, and seal records again for about `seconds`; True if some are left.
+
+    Data keys under an older version of the key-encryption key, which its service has rotated, are wrapped again.
+    """
     deadline = time.monotonic() + seconds
     state = vault_keys()
     if state.keys and state.keys[-1].due:
         data_key_make()
+    present = key_encryption().key_id() if state.keys else ""
+    if any(key.wrapped_by != present and same_key(key.wrapped_by, present) for key in state.keys):
+        key_encryption_rotate()
     return any(time.monotonic() >= deadline for _ in resealing())
 
 
@@ -206,19 +209,3 @@ def _resealed(known: dict[int, DataKey], newest: DataKey, subject: UUID, version
     record = np.frombuffer(body, np.uint8)[None, :]
     (plaintext,) = known[version].open_many(np.frombuffer(subject.bytes, np.uint8)[None, :], record)
     return newest.seal_padded(subject.bytes, plaintext, schema=schema_version(body))
-
-
-def _write(path: Path, key: bytes) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(key.hex() + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.vault import crypto
-from apps.vault.crypto import BLOCK, HEAD, DataKey, LocalKeyEncryption, VaultError, fresh_key, open_chunk, seal_chunk
+from apps.vault.crypto import BLOCK, HEAD, DataKey, VaultError, open_chunk, seal_chunk
 
 KEY, SUBJECT = bytes(range(32)), bytes(range(16))
 attributes = st.dictionaries(st.text(min_size=1, max_size=12), st.text(max_size=40), max_size=5)
@@ -121,21 +121,6 @@ def test_many_records_open_in_order_and_one_bad_one_stops_all() -> None:
         key.open_many(people, swapped)
 
 
-@given(st.binary(min_size=32, max_size=32), st.integers(1, 2**31), st.data())
-def test_a_wrapped_data_key_opens_only_as_itself(data_key: bytes, version: int, data: st.DataObject) -> None:
-    wrapping = LocalKeyEncryption(KEY)
-    wrapped = bytearray(wrapping.wrap(data_key, version=version))
-    assert wrapping.unwrap(bytes(wrapped), version=version) == data_key
-    with pytest.raises(VaultError):
-        wrapping.unwrap(bytes(wrapped), version=version + 1)
-    with pytest.raises(VaultError):
-        LocalKeyEncryption(fresh_key()).unwrap(bytes(wrapped), version=version)
-    bit = data.draw(st.integers(0, 8 * len(wrapped) - 1))
-    wrapped[bit // 8] ^= 1 << bit % 8
-    with pytest.raises(VaultError):
-        wrapping.unwrap(bytes(wrapped), version=version)
-
-
 def test_a_sealed_part_opens_only_in_its_own_place_and_by_its_own_key() -> None:
     private, upload = X25519PrivateKey.generate(), bytes(16)
     rows = [(SUBJECT, {"sex": "F"}), (bytes(16), {})]
@@ -155,7 +140,7 @@ def test_errors_and_descriptions_never_show_a_key_or_a_value() -> None:
     key = DataKey(KEY, version=1)
     with pytest.raises(VaultError) as refused:
         key.open(bytes(16), key.seal(SUBJECT, {"religion": "Jedi"}, schema=1))
-    shown = f"{refused.value!r} {refused.value.__cause__!r} {key!r} {LocalKeyEncryption(KEY)!r}"
+    shown = f"{refused.value!r} {refused.value.__cause__!r} {key!r}"
     assert "Jedi" not in shown
     assert KEY.hex() not in shown
     assert repr(KEY) not in shown

@@ -14,7 +14,6 @@ from uuid import UUID
 import numpy as np
 import psycopg
 import pytest
-from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
@@ -22,12 +21,15 @@ from apps.audit.models import AuditEntry
 from apps.common import clock
 from apps.common.errors import Refused
 from apps.vault import enrichment, keys, rotation, services
-from apps.vault.crypto import LocalKeyEncryption, VaultError
+from apps.vault.crypto import VaultError
 from apps.vault.pseudonyms import Pseudonymiser
 from apps.vault.purpose import entering
+from apps.vault.wrapping import key_file as replacing
+from apps.vault.wrapping.choice import key_encryption
+from apps.vault.wrapping.key_file import KeyFile
 from biasgov.fairness.cube import Axis
-from biasgov.keyring import Keyring
 from tests.apps.pipeline.world import ACTOR, NOW, company
+from tests.apps.vault.keys import own_key_file
 from tests.sides import side
 
 AXES = (Axis("sex", ("female", "male")),)
@@ -38,11 +40,7 @@ TRUTH = [n % 2 for n in range(50)]
 @pytest.fixture
 def key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A key-encryption key of this test's own, so that the others keep theirs."""
-    path = tmp_path / "key_encryption.key"
-    rotation._write(path, bytes(range(32)))
-    ring: Keyring = settings.KEYRING
-    monkeypatch.setattr(settings, "KEYRING", Keyring(ring.side, {**ring.paths, "key_encryption": path}))
-    return path
+    return own_key_file(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -154,12 +152,12 @@ def test_nobody_lowers_the_floor(filled: None, statement: str, who: str) -> None
 
 
 def test_a_new_key_encryption_key_takes_the_old_ones_place(filled: None, key_file: Path) -> None:
-    old = keys.key_encryption().key_id
+    old = key_encryption().key_id()
     with side("compute"):
         new = rotation.key_encryption_rotate()
         state = rotation.vault_keys()
     assert new != old
-    assert {key.wrapped_by for key in state.keys} == {new} == {keys.key_encryption().key_id}
+    assert {key.wrapped_by for key in state.keys} == {new} == {key_encryption().key_id()}
     assert [path.name for path in key_file.parent.iterdir()] == [key_file.name]
     keys._unwrapped.cache_clear()
     assert read() == TRUTH
@@ -173,14 +171,14 @@ def test_readers_never_miss_the_key_that_is_taking_over(
     def killed(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    really = rotation.os.replace
-    monkeypatch.setattr(rotation.os, "replace", killed)
+    really = replacing.os.replace
+    monkeypatch.setattr(replacing.os, "replace", killed)
     with side("compute"), pytest.raises(KeyboardInterrupt):
         rotation.key_encryption_rotate()
-    monkeypatch.setattr(rotation.os, "replace", really)
+    monkeypatch.setattr(replacing.os, "replace", really)
     keys._unwrapped.cache_clear()
     assert read() == TRUTH
-    upcoming = LocalKeyEncryption(keys.read_key(keys.upcoming_path(key_file))).key_id
+    upcoming = KeyFile(KeyFile(key_file).upcoming).key_id()
     with side("compute"):
         assert rotation.key_encryption_rotate() == upcoming
     keys._unwrapped.cache_clear()

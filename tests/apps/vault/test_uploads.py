@@ -162,11 +162,7 @@ def test_records_under_two_data_keys_are_read_together() -> None:
     upload(ANA)
     open_all()
     with side("compute"), entering("upload") as cursor:
-        wrapping = keys.key_encryption()
-        cursor.execute(
-            "INSERT INTO vault.data_key VALUES (2, %s, %s, now())",
-            [wrapping.wrap(bytes(32), version=2), wrapping.key_id],
-        )
+        keys.make_data_key(cursor, 2)
     upload(BEN)
     open_all()
     assert codes("ana", "ben") == [[0, 1], [2, 3]]

@@ -10,6 +10,8 @@ from tqdm import tqdm
 from apps.common.errors import Refused
 from apps.vault import rotation
 from apps.vault.crypto import VaultError
+from apps.vault.wrapping.interface import KeysUnavailable
+from biasgov.environment import ConfigurationError
 
 
 class Command(BaseCommand):
@@ -19,7 +21,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--kek", action="store_true", help="put a new key-encryption key in the key file's place")
+        parser.add_argument("--kek", action="store_true", help="wrap data keys with a new key-encryption key")
         parser.add_argument("--data", action="store_true", help="make a data key and seal every record again under it")
         parser.add_argument("--resume", action="store_true", help="seal what is left under the newest data key")
         parser.add_argument(
@@ -39,7 +41,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"Data keys below {floor} are refused; {destroyed} destroyed.")
         except Refused as refused:
             raise CommandError(f"{refused.field}: {refused.message}") from None
-        except VaultError as error:
+        except (VaultError, KeysUnavailable, ConfigurationError) as error:
             raise CommandError(str(error)) from None
         self._describe()
 
