@@ -69,6 +69,7 @@ GRANTS: dict[str, dict[str, str]] = {
         "responses_findingtransition": APPEND,
         "responses_notification": "SELECT, INSERT, UPDATE",
         "responses_outboxmessage": "SELECT, INSERT, UPDATE",
+        "retraining_check": "SELECT, INSERT, UPDATE (state, released_at)",
         "thresholds_policyversion": APPEND,
         "vault_erasure": APPEND,
         "vault_upload": APPEND,

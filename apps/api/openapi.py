@@ -81,11 +81,14 @@ def _schemas(endpoints: Iterable[Endpoint]) -> tuple[dict[Any, Any], dict[str, A
     return dict(zip(distinct, schemas, strict=True)), components
 
 
+_NAME = {"type": "string", "minLength": 1, "maxLength": 200}
+_INTEGER = {"type": "integer", "minimum": 1}
+
+
 def _address(path: str) -> tuple[str, list[dict[str, Any]]]:
-    names = re.findall(r"<(?:\w+:)?(\w+)>", path)
     parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1, "maxLength": 200}}
-        for name in names
+        {"name": name, "in": "path", "required": True, "schema": _INTEGER if kind == "int" else _NAME}
+        for kind, name in re.findall(r"<(?:(\w+):)?(\w+)>", path)
     ]
     return "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", path), parameters
 

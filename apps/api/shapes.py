@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from apps.inference.shapes import Binary, Identifier, Rejection, Share
 from apps.registry.declarations import DEFAULT_WORDS, INDUSTRIES, RISK_LEVELS
+from apps.retraining.provenance import SOURCES
 
 Word = Annotated[str, Meta(min_length=1, max_length=80)]
 Slug = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$")]
@@ -358,3 +359,43 @@ class PolicyAnswer(Struct, frozen=True):
     legal_basis: list[str]
     justification: str
     policy: dict[str, Any]
+
+
+class LabelSourceBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Rows of a training set whose labels come from one source."""
+
+    source: Literal[SOURCES]  # type: ignore[valid-type]
+    rows: Annotated[int, Meta(ge=0, le=10**12)]
+
+
+class RetrainingBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A training set before it is learned from: rows by label source, and events of this model among them."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    rows: Annotated[int, Meta(ge=1, le=10**12)]
+    sources: Annotated[list[LabelSourceBody], Meta(min_length=1, max_length=20)]
+    event_ids: Annotated[list[Identifier], Meta(max_length=100_000)] = []
+    event_hashes: Annotated[
+        list[Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$")]],
+        Meta(max_length=100_000, description="SHA-256 of event ids in hexadecimal, in the place of the ids."),
+    ] = []
+
+
+class ReasonAnswer(Struct, frozen=True):
+    """Why a training set is held, and how many rows or events that is about."""
+
+    code: str
+    message: str
+    rows: int
+
+
+class RetrainingAnswer(Struct, frozen=True):
+    """allowed: learn from it. held: not before compliance has released it. released: compliance has."""
+
+    id: int
+    model: str
+    name: str
+    verdict: Literal["allowed", "held", "released"]
+    reasons: list[ReasonAnswer]
+    checked_at: datetime
+    released_at: datetime | None

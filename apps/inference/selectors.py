@@ -12,18 +12,21 @@ import numpy.typing as npt
 from django.db import connection
 
 from apps.inference.features import FeatureSample, features_sample
+from apps.inference.lineage import Lineage, lineage_of
 from apps.inference.packing import POSTGRES_EPOCH_MICROSECONDS, copied_rows, cursor
 
 __all__ = [
     "EventBatch",
     "FeatureSample",
     "Heartbeat",
+    "Lineage",
     "Waiting",
     "dirty_hours_waiting",
     "events_between",
     "features_sample",
     "heartbeats",
     "hours_with_events",
+    "lineage_of",
 ]
 
 _EVENTS = """

@@ -22,7 +22,7 @@ about_a_model = pytest.mark.parametrize(
 
 
 def address(endpoint: Endpoint, slug: str = "hiring") -> str:
-    return endpoint.path.replace("<slug>", slug).replace("<path:subject_id>", "ana")
+    return endpoint.path.replace("<slug>", slug).replace("<path:subject_id>", "ana").replace("<int:check_id>", "1")
 
 
 def ask(who: Caller, endpoint: Endpoint, slug: str = "hiring") -> dict:
