@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "apps.monitoring",
     "apps.thresholds",
     "apps.responses",
+    "apps.incidents",
     "apps.pipeline",
     "apps.api",
     "apps.dashboards",

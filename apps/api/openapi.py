@@ -65,7 +65,8 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
                     "type": "http",
                     "scheme": "bearer",
                     "description": f"A token made by `manage.py token_create`. Scopes: {', '.join(SCOPES)}. `admin` "
-                    "registers models and versions and includes `read`. A token may be bound to one model.",
+                    "registers models and versions and includes `read` and `incidents:write`. A token may be bound to "
+                    "one model.",
                 }
             },
         },

@@ -399,3 +399,62 @@ class RetrainingAnswer(Struct, frozen=True):
     reasons: list[ReasonAnswer]
     checked_at: datetime
     released_at: datetime | None
+
+
+class GroupBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A group that an incident concerns; several attributes are joined by `*`, as in results."""
+
+    attribute: Annotated[str, Meta(min_length=1, max_length=400)]
+    group: Annotated[str, Meta(min_length=1, max_length=400)]
+    people: (
+        Annotated[int, Meta(ge=0, le=2_000_000_000, description="Fewer than ten are kept as `fewer than ten`.")] | None
+    ) = None
+    source: Annotated[str, Meta(max_length=300, description="How they were counted.")] = ""
+
+
+class IncidentBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """An incident to open. Nobody is named in it: groups and numbers only."""
+
+    model: Slug
+    title: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
+    summary: Annotated[str, Meta(min_length=1, max_length=20_000, pattern=r"\S")]
+    severity: Literal["low", "medium", "high", "critical"]
+    began_at: (
+        Annotated[datetime, Meta(tz=True, description="Since when people were concerned, if that is known.")] | None
+    ) = None
+    aware_at: (
+        Annotated[datetime, Meta(tz=True, description="When the house became aware; clocks start here.")] | None
+    ) = None
+    groups: Annotated[list[GroupBody], Meta(max_length=100)] = []
+    runs: Annotated[
+        list[Annotated[int, Meta(ge=1, le=2**62)]],
+        Meta(max_length=20, description="Runs of the model whose documents are frozen as evidence."),
+    ] = []
+    cause_key: Annotated[
+        str,
+        Meta(max_length=100, description="Names the cause: while an incident of it is open, the answer is 409."),
+    ] = ""
+
+
+class IncidentAnswer(Struct, frozen=True):
+    """An incident of the register."""
+
+    id: int
+    model: str
+    title: str
+    summary: str
+    severity: str
+    state: str
+    origin: str
+    causes: list[str]
+    began_at: datetime | None
+    aware_at: datetime
+    opened_at: datetime
+    closed_at: datetime | None
+
+
+class IncidentsAnswer(Struct, frozen=True):
+    """Incidents, newest first."""
+
+    incidents: list[IncidentAnswer]
+    next: str | None

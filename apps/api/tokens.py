@@ -13,7 +13,8 @@ from apps.api.models import ApiToken
 from apps.api.problems import unauthorized
 from apps.common import clock
 
-SCOPES = ("events:write", "labels:write", "attributes:write", "read", "gate:write", "admin")
+SCOPES = ("events:write", "labels:write", "attributes:write", "read", "gate:write", "incidents:write", "admin")
+_OF_ADMIN = ("read", "incidents:write")
 _CACHE_SECONDS = 5.0
 _CACHE_SIZE = 1024
 
@@ -35,8 +36,8 @@ class Bearer:
         return f"token:{self.name}"
 
     def has(self, scope: str) -> bool:
-        """Whether the token may do what needs `scope`; `admin` includes reading."""
-        return scope in self.scopes or (scope == "read" and "admin" in self.scopes)
+        """Whether the token may do what needs `scope`; `admin` includes reading and opening incidents."""
+        return scope in self.scopes or (scope in _OF_ADMIN and "admin" in self.scopes)
 
     def may_see(self, slug: str) -> bool:
         """Whether the token may know of the model called `slug`."""

@@ -1,0 +1,327 @@
+"""Opening incidents: by a person, by a complaint, by a program, or because a finding escalated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from apps.accounts.models import User
+from apps.accounts.permissions import demand
+from apps.common import clock
+from apps.common.errors import Refused
+from apps.incidents import clocks, steps
+from apps.incidents.evidence import NONE, Given, freeze
+from apps.incidents.models import AffectedGroup, Incident, IncidentLink, RegulatoryClock
+from apps.incidents.models.incidents import ORIGINS, SEVERITIES
+from apps.incidents.states import CLOSED
+from apps.registry.spec import ModelSpec
+from apps.responses.announcements import announce
+from apps.responses.selectors import FindingRow
+
+LONGEST_TITLE = 200
+LONGEST_TEXT = 20_000
+_SMALLEST_COUNTED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group that an incident concerns, and how many people, if somebody has counted them (and how)."""
+
+    attribute: str
+    group: str
+    people: int | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Escalated:
+    """The incident of an escalation; `opened` is False where one of the same cause was open already."""
+
+    incident_id: int
+    opened: bool
+
+
+@transaction.atomic
+def incident_open(
+    *,
+    model: ModelSpec,
+    title: str,
+    summary: str,
+    severity: str,
+    origin: str,
+    actor: str,
+    person: User | None = None,
+    began_at: datetime | None = None,
+    aware_at: datetime | None = None,
+    groups: Sequence[Group] = (),
+    causes: Sequence[str] = (),
+    cause_key: str = "",
+    findings: Sequence[FindingRow] = (),
+    evidence: Given = NONE,
+) -> Incident:
+    """Open an incident, tell the officers and the model's owners, and propose the clocks that may apply.
+
+    Parameters
+    ----------
+    origin
+        ``person``, ``complaint``, ``api`` or ``escalation``.
+    person
+        Who opens it, where a person does: they must be allowed to, and become its lead.
+    began_at, aware_at
+        Since when people were concerned, if that is known; when the house became aware (default: now).
+    cause_key
+        Names the cause for machines; among the incidents that are not closed each one is unique.
+    findings, evidence
+        What it is opened for, and the documents of these runs, which are frozen with it.
+
+    Raises
+    ------
+    Http404, PermissionDenied
+        `person` may not open incidents of this model.
+    Refused
+        A part is missing or wrong; code ``exists`` where an incident of that cause is open.
+    """
+    if person is not None:
+        demand(person, "incident.open", model)
+    now = clock.now()
+    checked = _checked(model, title, summary, severity, origin, began_at, aware_at or now, groups)
+    incident = Incident(
+        model_id=model.id,
+        origin=origin,
+        cause_key=cause_key,
+        causes=list(causes),
+        opened_by=actor,
+        lead=person,
+        began_at=began_at,
+        opened_at=now,
+        **checked,
+    )
+    try:
+        with transaction.atomic():
+            incident.save()
+    except IntegrityError:
+        running = Incident.objects.exclude(state=CLOSED).filter(cause_key=cause_key).first()
+        if running is None:
+            raise
+        message = f"Incident {running.pk} of this cause is open."
+        raise Refused("cause_key", message, code="exists") from None
+    steps.opened(
+        incident,
+        actor=actor,
+        detail={"model": model.slug, "title": incident.title, "severity": severity, "origin": origin},
+    )
+    _attach(incident, findings, evidence, actor=actor)
+    _count(incident, findings, evidence, groups)
+    _propose_clocks(incident, model)
+    announce(
+        model=model,
+        key=f"incident-{incident.pk}",
+        title=f"{model.name}: incident {incident.pk} opened, {severity}"[:200],
+        body=incident.title,
+        severity=severity,
+        path=f"/incidents/{incident.pk}/",
+        detected_at=now,
+    )
+    return incident
+
+
+@transaction.atomic
+def incident_open_for_escalation(
+    *,
+    model: ModelSpec,
+    findings: Sequence[FindingRow],
+    cause_key: str,
+    severity: str,
+    evidence: Given,
+    actor: str = "system:pipeline",
+) -> Escalated:
+    """Open the incident of an escalation, or attach its findings to the one that is open for this cause.
+
+    Runs in the transaction of the escalation. Of two that come at once one opens and the other attaches. Attaching
+    raises the severity where the new findings are worse and freezes the evidence that is not there yet.
+
+    Raises
+    ------
+    ValueError
+        Without a finding or a cause key there is nothing to escalate.
+    """
+    if not findings or not cause_key:
+        raise ValueError("an escalation needs a finding and the key of its cause")
+    if (running := _running(cause_key)) is None:
+        try:
+            incident = incident_open(
+                model=model,
+                title=_title(model, findings),
+                summary="\n".join(finding.sentence for finding in findings),
+                severity=severity,
+                origin="escalation",
+                actor=actor,
+                began_at=min(finding.opened_as_of for finding in findings),
+                cause_key=cause_key,
+                findings=findings,
+                evidence=evidence,
+            )
+        except Refused as refusal:
+            running = _running(cause_key)
+            if refusal.code != "exists" or running is None:
+                raise
+        else:
+            return Escalated(incident.pk, True)
+    added = _attach(running, findings, evidence, actor=actor)
+    _count(running, findings, evidence, ())
+    worse = SEVERITIES.index(severity) > SEVERITIES.index(running.severity)
+    if added or worse:
+        steps.note(
+            running,
+            "finding_attached",
+            actor=actor,
+            detail={"findings": [finding.id for finding in findings], "severity": severity},
+            changes={"severity": severity} if worse else {},
+        )
+    return Escalated(running.pk, False)
+
+
+def _running(cause_key: str) -> Incident | None:
+    return Incident.objects.select_for_update(of=("self",)).filter(cause_key=cause_key).exclude(state=CLOSED).first()
+
+
+def _title(model: ModelSpec, findings: Sequence[FindingRow]) -> str:
+    more = f" and {len(findings) - 1} more" if len(findings) > 1 else ""
+    room = LONGEST_TITLE - len(more) - len(model.name) - 2
+    sentence = findings[0].sentence
+    return f"{model.name}: {sentence if len(sentence) <= room else sentence[: room - 1] + '…'}{more}"
+
+
+def _checked(
+    model: ModelSpec,
+    title: str,
+    summary: str,
+    severity: str,
+    origin: str,
+    began_at: datetime | None,
+    aware_at: datetime,
+    groups: Sequence[Group],
+) -> dict[str, Any]:
+    if not title.strip():
+        raise Refused("title", "Say in a few words what has happened.")
+    if len(title.strip()) > LONGEST_TITLE:
+        raise Refused("title", f"It has {len(title.strip())} characters; at most {LONGEST_TITLE} fit.")
+    if not summary.strip():
+        raise Refused("summary", "Say what has happened, to which groups, and since when.")
+    if len(summary) > LONGEST_TEXT:
+        raise Refused("summary", f"It has {len(summary)} characters; at most {LONGEST_TEXT:,} fit.")
+    for field, text in (("title", title), ("summary", summary)):
+        if "\0" in text:
+            raise Refused(field, "The character U+0000 is not allowed.")
+    if severity not in SEVERITIES:
+        raise Refused("severity", f"{severity!r} is none of {', '.join(SEVERITIES)}.")
+    if origin not in ORIGINS:
+        raise ValueError(f"{origin!r} is none of {ORIGINS}")
+    if aware_at > clock.now():
+        raise Refused("aware_at", "Nobody can have become aware of it in the future.")
+    if began_at is not None and began_at > aware_at:
+        raise Refused("began_at", "It cannot have begun after the house became aware of it.")
+    for place, each in enumerate(groups):
+        check_group(model, each, field=f"groups[{place}]")
+    return {"title": title.strip(), "summary": summary.strip(), "severity": severity, "aware_at": aware_at}
+
+
+def check_group(model: ModelSpec, given: Group, *, field: str) -> None:
+    """Raises Refused for a group that the model's attributes do not have."""
+    declared = {attribute.name: attribute.levels for attribute in model.attributes}
+    names, levels = given.attribute.split("*"), given.group.split("*")
+    if len(names) != len(levels) or not all(name in declared for name in names):
+        raise Refused(field, f"{model.slug} has no attribute {given.attribute!r}.", code="unknown_attribute")
+    for name, level in zip(names, levels, strict=True):
+        if level not in declared[name]:
+            raise Refused(field, f"The attribute {name!r} has no level {level!r}.", code="unknown_level")
+    if given.people is not None and not 0 <= given.people <= 2_000_000_000:
+        raise Refused(f"{field}.people", "This is no number of people.")
+
+
+def _attach(incident: Incident, findings: Sequence[FindingRow], evidence: Given, *, actor: str) -> int:
+    """Link the findings and their runs and freeze the evidence; returns how much of it was new."""
+    wanted = [
+        IncidentLink(kind=IncidentLink.Kind.FINDING, target=str(each.id), label=each.sentence) for each in findings
+    ]
+    wanted += [
+        IncidentLink(
+            kind=IncidentLink.Kind.RUN, target=str(run_id), label=f"{document['window']} to {document['as_of']}"
+        )
+        for run_id, document in sorted(evidence.runs.items())
+    ]
+    known = set(IncidentLink.objects.filter(incident=incident).values_list("kind", "target"))
+    fresh = [each for each in wanted if (each.kind, each.target) not in known]
+    for each in fresh:
+        each.incident, each.added_by, each.added_at = incident, actor, clock.now()
+    IncidentLink.objects.bulk_create(fresh)
+    return len(fresh) + len(freeze(incident, evidence, actor=actor))
+
+
+def _count(incident: Incident, findings: Sequence[FindingRow], evidence: Given, groups: Sequence[Group]) -> None:
+    """Write down the groups concerned, with the decisions about them as the runs tell them; each group once."""
+    rows: dict[tuple[str, str], AffectedGroup] = {}
+    for finding in findings:
+        if finding.group is None:
+            continue
+        result = _rate_of(evidence, finding)
+        hidden = bool(result and result["suppressed"])
+        rows.setdefault(
+            (finding.attribute, finding.group),
+            AffectedGroup(
+                incident=incident,
+                attribute=finding.attribute,
+                group=finding.group,
+                decisions=result["n"] if result and not hidden else None,
+                window=finding.window,
+                run_id=finding.run_id,
+                too_small=hidden,
+            ),
+        )
+    for given in groups:
+        row = rows.setdefault(
+            (given.attribute, given.group),
+            AffectedGroup(incident=incident, attribute=given.attribute, group=given.group),
+        )
+        set_people(row, given)
+    AffectedGroup.objects.bulk_create(rows.values(), ignore_conflicts=True)
+
+
+def set_people(row: AffectedGroup, given: Group) -> None:
+    """Fewer than ten are not written down, only that they are fewer than ten."""
+    row.source = given.source.strip()[:300]
+    if given.people is not None and given.people < _SMALLEST_COUNTED:
+        row.too_small, row.people, row.decisions = True, None, None
+    elif not row.too_small:
+        row.people = given.people
+
+
+def _rate_of(evidence: Given, finding: FindingRow) -> Any:
+    """The result of the finding's run that tells how many decisions were about the group, if it is there."""
+    document = evidence.runs.get(finding.run_id)
+    if document is None:
+        return None
+    about = [
+        each
+        for each in document["results"]
+        if each["attribute"] == finding.attribute and each["group"] == finding.group
+    ]
+    rates = [each for each in about if each["metric"] == "selection_rate"]
+    return next(iter(rates or about), None)
+
+
+def _propose_clocks(incident: Incident, model: ModelSpec) -> None:
+    RegulatoryClock.objects.bulk_create(
+        RegulatoryClock(
+            incident=incident,
+            rule=key,
+            started_at=incident.aware_at,
+            due_at=clocks.RULES[key].due(incident.aware_at),
+            added_at=incident.opened_at,
+        )
+        for key in clocks.proposed(model.industry, model.risk_level)
+    )

@@ -1,0 +1,86 @@
+"""Carrying an escalation over: the evidence of its runs, frozen, and the incident that it opens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from apps.incidents import services as incidents
+from apps.monitoring import selectors as monitoring
+from apps.monitoring.selectors import TrendSeries
+from apps.registry.spec import ModelSpec
+from apps.responses.selectors import FindingRow
+
+CHARTED_FOR = timedelta(days=30)
+CHARTS_AT_MOST = 6
+
+
+@transaction.atomic
+def escalation_carry(
+    *, model: ModelSpec, findings: Sequence[FindingRow], cause_key: str, severity: str
+) -> incidents.Escalated:
+    """Open the incident of an escalation with its evidence, or attach to the one that is open for this cause.
+
+    Call it in the transaction of the escalation: both are kept or lost together.
+    """
+    return incidents.incident_open_for_escalation(
+        model=model,
+        findings=findings,
+        cause_key=cause_key,
+        severity=severity,
+        evidence=evidence_of(model, findings),
+    )
+
+
+def evidence_of(model: ModelSpec, findings: Sequence[FindingRow] = (), run_ids: Sequence[int] = ()) -> incidents.Given:
+    """The run documents behind the findings (and further runs of the same model), and the findings' trends."""
+    wanted = {*run_ids, *(finding.run_id for finding in findings)}
+    documents = monitoring.run_documents(sorted(wanted))
+    own = {run_id: document for run_id, document in documents.items() if document["model"] == model.slug}
+    return incidents.Given(runs=own, charts=_charts(model, findings))
+
+
+def _charts(model: ModelSpec, findings: Sequence[FindingRow]) -> list[incidents.Chart]:
+    charts: dict[tuple[str, str, str, str | None], incidents.Chart] = {}
+    for finding in findings:
+        key = (finding.metric, finding.attribute, finding.window, finding.group)
+        if key in charts or len(charts) == CHARTS_AT_MOST:
+            continue
+        series = monitoring.trend(
+            model.id,
+            finding.window,
+            finding.attribute,
+            finding.metric,
+            finding.group,
+            since=finding.last_as_of - CHARTED_FOR,
+        )
+        if series.as_of:
+            charts[key] = incidents.Chart(
+                title=finding.sentence,
+                metric=finding.metric,
+                attribute=finding.attribute,
+                window=finding.window,
+                bounds=[end for end in (finding.bound_low, finding.bound_high) if end is not None],
+                lines=[_line(finding.group, series)],
+            )
+    return list(charts.values())
+
+
+def _line(group: str | None, series: TrendSeries) -> incidents.ChartLine:
+    def known(values: Sequence[float]) -> list[float | None]:
+        return [None if value != value else float(value) for value in values]
+
+    def moment(at: datetime) -> str:
+        return at.isoformat()
+
+    return incidents.ChartLine(
+        group=group,
+        as_of=[moment(at) for at in series.as_of],
+        value=known(list(series.value)),
+        low=known(list(series.low)),
+        high=known(list(series.high)),
+        verdict=list(series.verdict),
+        run_id=list(series.run_id),
+    )
