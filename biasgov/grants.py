@@ -23,6 +23,7 @@ SCHEMAS: dict[str, tuple[str, ...]] = {
 
 GRANTS: dict[str, dict[str, str]] = {
     WEB: {
+        "account_emailaddress": READ,
         "accounts_user": "SELECT, INSERT, UPDATE",
         "accounts_user_groups": "SELECT, INSERT, DELETE",
         "accounts_user_user_permissions": READ,
@@ -60,6 +61,7 @@ GRANTS: dict[str, dict[str, str]] = {
         "inference_event_key": APPEND,
         "inference_heartbeat": "SELECT, INSERT, UPDATE",
         "inference_label": APPEND,
+        "mfa_authenticator": WRITE,
         "monitoring_due": "SELECT, INSERT, UPDATE",
         "monitoring_latest_evaluation": READ,
         "monitoring_point": READ,
@@ -76,6 +78,9 @@ GRANTS: dict[str, dict[str, str]] = {
         "responses_notification": "SELECT, INSERT, UPDATE",
         "responses_outboxmessage": "SELECT, INSERT, UPDATE",
         "retraining_check": "SELECT, INSERT, UPDATE (state, released_at)",
+        "socialaccount_socialaccount": WRITE,
+        "socialaccount_socialapp": READ,
+        "socialaccount_socialtoken": "SELECT, DELETE",
         "thresholds_policyversion": APPEND,
         "vault_erasure": APPEND,
         "vault_upload": APPEND,

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.authentication import get_authentication_records
 from axes.signals import user_locked_out
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.http import HttpRequest
 
+from apps.accounts.second_factors import WORDS
+from apps.accounts.throttle import account_tried
 from apps.audit.services import append
+
+_METHODS = {"socialaccount": "identity provider"}
 
 
 def connect() -> None:
@@ -22,8 +27,10 @@ def connect() -> None:
     user_locked_out.connect(_locked_out, dispatch_uid="accounts.locked_out")
 
 
-def _signed_in(user: Any, **_: Any) -> None:
-    append(actor=user.actor, action="person.signed_in", subject=user.actor)
+def _signed_in(user: Any, request: HttpRequest | None = None, **_: Any) -> None:
+    shown = get_authentication_records(request, user) if request is not None else []
+    by = [WORDS.get(each.get("type", ""), _METHODS.get(each["method"], each["method"])) for each in shown]
+    append(actor=user.actor, action="person.signed_in", subject=user.actor, detail={"by": by})
 
 
 def _signed_out(user: Any, **_: Any) -> None:
@@ -40,7 +47,7 @@ def _failed(credentials: dict[str, Any], request: HttpRequest | None = None, **_
 
 
 def _locked_out(username: str | None = None, **_: Any) -> None:
-    append(actor="anonymous", action="person.locked_out", subject=_subject(username))
+    append(actor="anonymous", action="person.locked_out", subject=_subject(account_tried(username)))
 
 
 def _subject(username: str | None) -> str:

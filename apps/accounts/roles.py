@@ -30,6 +30,9 @@ ROLES: dict[str, str] = {
     ADMINISTRATOR: "Administrator",
 }
 
+SIGNING = frozenset({OFFICER, COMPLIANCE, BOARD, ADMINISTRATOR})
+"""Whose word takes effect: they sign, vote, lift restrictions or give out roles, and need a second factor for it."""
+
 _COLUMNS = {"O": OFFICER, "C": COMPLIANCE, "B": BOARD, "M": OWNER, "S": STEWARD, "A": AUDITOR, "P": ADMINISTRATOR}
 
 # O officer, C compliance, B board, M model owner, S steward, A auditor, P administrator ("people");

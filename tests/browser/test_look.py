@@ -135,7 +135,7 @@ def test_signing_in_and_out(browser: Browser, live_server: Any, officer: Any) ->
     assert violations(page) == []
     page.get_by_label("User name").fill(officer.username)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Hello, Olivia")
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("User name")).to_be_visible()
