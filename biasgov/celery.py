@@ -36,6 +36,7 @@ app.conf.beat_schedule = {
     "rotate data keys": {"task": "compute.rotate_keys", "schedule": 3600.0, "options": {"expires": 600}},
     "drop superseded runs": {"task": "compute.drop_superseded", "schedule": 3600.0, "options": {"expires": 600}},
     "answer new runs": {"task": "governance.respond", "schedule": 10.0, "options": {"expires": 10}},
+    "enforce deadlines": {"task": "governance.enforce_deadlines", "schedule": 60.0, "options": {"expires": 60}},
     "deliver messages": {"task": "governance.deliver", "schedule": 5.0, "options": {"expires": 5}},
     "watch freshness": {"task": "governance.watch", "schedule": 60.0, "options": {"expires": 60}},
     "let requests expire or become effective": {

@@ -44,6 +44,7 @@ run.view                O C B m . A .
 run.recompute           O . . . . A .
 finding.view            O C B m . A .
 finding.acknowledge     O . . m . . .
+alert.silence           O . . . . . .
 incident.view           O C B m . A .
 incident.open           O . . . . . .
 incident.manage         O . . . . . .
@@ -54,6 +55,7 @@ threshold.sign          . C . . . . .
 threshold.relax         . . B . . . .
 restriction.confirm     O . . . . . .
 restriction.lift        O . . . . . .
+restriction.countersign O C . . . . .
 retraining.sign         . C . . . . .
 board.view              O C B . . A .
 board.vote              . . B . . . .

@@ -111,11 +111,18 @@ def _acknowledge(of_model: Sequence[FindingRow], words: Words | None) -> Task:
 
 
 def ladder(findings: Sequence[FindingRow]) -> tuple[Rung, ...]:
-    """The four tiers. Alert is entered by any open finding; the further tiers are entered by nothing yet."""
-    since = min((finding.opened_as_of for finding in findings), default=None)
-    count = f"{len(findings)} open finding{'s' if len(findings) != 1 else ''}"
-    first = Rung(RUNGS[0], bool(findings), since, count if findings else "not entered")
-    return (first, *(Rung(title, False, None, "not entered") for title in RUNGS[1:]))
+    """The four tiers: entered by the open findings that are on them or above, since the first of those."""
+    return tuple(_rung(title, tier, findings) for title, tier in zip(RUNGS, responses.TIERS, strict=True))
+
+
+def _rung(title: str, tier: str, findings: Sequence[FindingRow]) -> Rung:
+    on_it = [finding for finding in findings if tier in finding.entered]
+    if not on_it:
+        return Rung(title, False, None, "not entered")
+    since = min(datetime.fromisoformat(finding.entered[tier]["at"]) for finding in on_it)
+    if tier == responses.TIERS[0]:
+        since = min(finding.opened_as_of for finding in on_it)
+    return Rung(title, True, since, f"{len(on_it)} open finding{'s' if len(on_it) != 1 else ''}")
 
 
 def finding_rows(user: Any, spec: ModelSpec, findings: Sequence[FindingRow]) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.models import Min
 
 from apps.common import clock
-from apps.monitoring.models import LatestEvaluation, MonitoringDue, MonitoringRun, RunState
+from apps.monitoring.models import CloserLook, LatestEvaluation, MonitoringDue, MonitoringRun, RunState
 from apps.monitoring.windows import live_as_of
 
 RESTATE_AFTER = timedelta(minutes=15)
@@ -63,21 +63,38 @@ def evaluations_mark_live(*, model_ids: Sequence[int]) -> None:
     """Have every model's live windows evaluated at least once an hour, and those of the hour before made final.
 
     What was live last has ended: it is evaluated once more. The last midnight is never left out of the daily series.
+    A model under a closer look is evaluated again when that many minutes have passed.
     """
     now = clock.now()
     live = live_as_of(now)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    last = dict(LatestEvaluation.objects.filter(model_id__in=list(model_ids)).values_list("model_id", "as_of"))
+    last = {row.model_id: row for row in LatestEvaluation.objects.filter(model_id__in=list(model_ids))}
+    closer = dict(CloserLook.objects.filter(model_id__in=list(model_ids)).values_list("model_id", "minutes"))
     seen = set(
         MonitoringRun.objects.filter(model_id__in=list(model_ids), as_of=midnight, state=RunState.FINAL).values_list(
             "model_id", flat=True
         )
     )
     for identity in model_ids:
-        moments = {live, last.get(identity, live)} if last.get(identity) != live else set()
-        moments |= {midnight} if identity not in seen else set()
+        known, minutes = last.get(identity), closer.get(identity)
+        moments = {midnight} if identity not in seen else set()
+        if known is None or known.as_of != live:
+            moments |= {live, known.as_of if known else live}
+        elif minutes is not None and now - known.evaluated_at >= timedelta(minutes=minutes):
+            moments |= {live}
         if moments:
             evaluations_mark_due(model_id=identity, moments=sorted(moments), at_once=True)
+
+
+@transaction.atomic
+def cadence_set(*, model_id: int, every: timedelta | None) -> None:
+    """Have a model's live windows evaluated that often, at most an hour apart; None for the usual hour."""
+    minutes = None if every is None else max(1, min(60, int(every / timedelta(minutes=1))))
+    looks = CloserLook.objects.filter(model_id=model_id)
+    if minutes is None:
+        looks.delete()
+    elif not looks.filter(minutes=minutes).exists():
+        CloserLook.objects.update_or_create(model_id=model_id, defaults={"minutes": minutes, "since": clock.now()})
 
 
 def evaluations_waiting() -> dict[int, datetime]:

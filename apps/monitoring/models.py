@@ -131,3 +131,22 @@ class LatestEvaluation(models.Model):
 
     def __str__(self) -> str:
         return f"model {self.model_id} at {self.evaluated_at:%Y-%m-%d %H:%M}"
+
+
+class CloserLook(models.Model):
+    """A model whose live windows are evaluated more often than once an hour; a wish, written by the web side."""
+
+    model = models.OneToOneField(
+        "registry.MonitoredModel", primary_key=True, on_delete=models.CASCADE, related_name="+"
+    )
+    minutes = models.PositiveSmallIntegerField()
+    since = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "monitoring_closer_look"
+        constraints = [
+            models.CheckConstraint(condition=Q(minutes__gte=1, minutes__lte=60), name="monitoring_closer_than_an_hour")
+        ]
+
+    def __str__(self) -> str:
+        return f"model {self.model_id} every {self.minutes} minutes"

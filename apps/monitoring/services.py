@@ -17,6 +17,7 @@ from apps.monitoring.counting import hours_count
 from apps.monitoring.cubes import CountedHour, Hours, replace_hours, window_cubes
 from apps.monitoring.due import (
     DueEvaluation,
+    cadence_set,
     evaluations_lease,
     evaluations_mark_due,
     evaluations_mark_live,
@@ -40,6 +41,7 @@ __all__ = [
     "CountedHour",
     "DueEvaluation",
     "Recomputed",
+    "cadence_set",
     "evaluations_lease",
     "evaluations_mark_due",
     "evaluations_mark_live",

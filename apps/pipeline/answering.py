@@ -11,8 +11,11 @@ from typing import Any
 from django.db import transaction
 
 from apps.monitoring import selectors as monitoring
+from apps.monitoring.services import cadence_set
 from apps.pipeline.models import UnansweredEvaluation
 from apps.registry import selectors as registry
+from apps.registry.spec import ModelSpec
+from apps.responses import selectors as responses_read
 from apps.responses import services as responses
 
 logger = logging.getLogger(__name__)
@@ -32,16 +35,28 @@ def answer_next(model_id: int) -> bool:
             return False
         documents = [found for found in monitoring.run_documents(waiting.run_ids).values() if found["n"]]
         if documents:
-            responses.respond(
-                model=registry.model_spec_by_id(waiting.model_id),
+            spec = registry.model_spec_by_id(waiting.model_id)
+            answer = responses.respond(
+                model=spec,
                 run_group=[each for found in documents for each in observations(waiting.model_id, found)],
                 runs=[
                     responses.AnsweredRun(found["id"], found["window"], datetime.fromisoformat(found["as_of"]))
                     for found in documents
                 ],
             )
+            _carry(spec, answer)
         waiting.delete()
     return True
+
+
+def deadlines_enforce() -> int:
+    """Escalate what was not remediated in time; answers for how many models. One transaction a model."""
+    late = responses_read.overdue_models()
+    for model_id in late:
+        with transaction.atomic():
+            spec = registry.model_spec_by_id(model_id)
+            _carry(spec, responses.deadlines_enforce(model=spec))
+    return len(late)
 
 
 def answer_waiting(*, seconds: float = BUDGET) -> int:
@@ -61,6 +76,11 @@ def answer_waiting(*, seconds: float = BUDGET) -> int:
             logger.exception("Answering the evaluations of model %s failed.", oldest.model_id)
             models.remove(oldest.model_id)
     return answered
+
+
+def _carry(spec: ModelSpec, answer: responses.Answer) -> None:
+    """What the governance wing asks of the others, in the transaction of its answer."""
+    cadence_set(model_id=spec.id, every=answer.evaluate_every)
 
 
 def observations(model_id: int, document: Mapping[str, Any]) -> Iterator[responses.Observation]:

@@ -42,6 +42,11 @@ def respond() -> None:
     answering.answer_waiting()
 
 
+@door("governance.enforce_deadlines")
+def enforce_deadlines() -> None:
+    answering.deadlines_enforce()
+
+
 @door("governance.deliver")
 def deliver() -> None:
     responses.deliver()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain
 
@@ -18,14 +19,22 @@ from apps.responses.models import Notification, OutboxMessage
 
 @transaction.atomic
 def announce(
-    *, model: ModelSpec, key: str, title: str, body: str, severity: str, path: str, detected_at: datetime
+    *,
+    model: ModelSpec,
+    key: str,
+    title: str,
+    body: str,
+    severity: str,
+    path: str,
+    detected_at: datetime,
+    roles: Sequence[str] = (OFFICER,),
 ) -> None:
-    """Tell the officers and the model's owners, in the inbox and by every channel; once for each `key`.
+    """Tell the model's owners and the people in `roles`, in the inbox and by every channel; once for each `key`.
 
     `key` has at most 100 characters; `path` is where to read on, below PUBLIC_URL.
     """
     now = clock.now()
-    people = {person.pk: person for person in chain(people_with_role(OFFICER), owners_of(model.id))}
+    people = {person.pk: person for person in chain(*map(people_with_role, roles), owners_of(model.id))}
     Notification.objects.bulk_create(
         [
             Notification(

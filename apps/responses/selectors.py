@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,8 +10,31 @@ from typing import Any
 from django.db.models import Count, Min, QuerySet
 
 from apps.accounts.permissions import may, owned_model_ids
-from apps.responses.ladder import rank
+from apps.common import clock
+from apps.responses import ladder
+from apps.responses.ladder import TIERS, rank
 from apps.responses.models import Answered, Finding, FindingTransition, Notification, OutboxMessage
+
+__all__ = [
+    "TIERS",
+    "Delivery",
+    "FindingRow",
+    "answered",
+    "dead_letters",
+    "delivery_times",
+    "finding",
+    "findings",
+    "findings_by_id",
+    "findings_of",
+    "notifications",
+    "open_counts",
+    "open_findings",
+    "overdue_models",
+    "transitions",
+    "unread_count",
+    "waiting_count",
+    "waiting_for",
+]
 
 ACKNOWLEDGE = "finding.acknowledge"
 IN_APP = "inbox"
@@ -22,7 +45,8 @@ class FindingRow:
     """A finding as pages and the API read it. group, reference: None for an aggregate over groups.
 
     Severity, sentence, window, value, interval, bound and run are those of its last breach; `standing` says in words
-    what the last evaluation made of it. acknowledged_by: a name, empty while nobody has.
+    what the last evaluation made of it. entered: since when and why it is on each rung up to its tier, as
+    {rung: {at, why}}. acknowledged_by: a name, empty while nobody has.
     """
 
     id: int
@@ -45,6 +69,9 @@ class FindingRow:
     bound_low: float | None
     bound_high: float | None
     run_id: int
+    cause_id: int | None
+    entered: Mapping[str, Mapping[str, str]]
+    deadline_at: datetime | None
     opened_at: datetime
     opened_as_of: datetime
     opened_run_id: int
@@ -80,6 +107,12 @@ def open_findings(model_ids: Sequence[int]) -> tuple[FindingRow, ...]:
     return _rows(sorted(found, key=_urgency))
 
 
+def overdue_models() -> tuple[int, ...]:
+    """The models that have a finding whose remediation deadline has passed and that the board does not know of."""
+    late = Finding.objects.filter(state=Finding.State.OPEN, deadline_at__lte=clock.now()).exclude(tier=ladder.ESCALATE)
+    return tuple(late.order_by("model_id").values_list("model_id", flat=True).distinct())
+
+
 def open_counts(model_ids: Sequence[int]) -> dict[int, int]:
     """The number of open findings of each model that has any; one query."""
     rows = Finding.objects.filter(model_id__in=model_ids, state=Finding.State.OPEN).order_by()
@@ -104,6 +137,11 @@ def findings_of(model_id: int) -> tuple[FindingRow, ...]:
 def finding(finding_id: int) -> FindingRow | None:
     """One finding, or None if there is no such one."""
     return next(iter(_rows(_complete().filter(pk=finding_id))), None)
+
+
+def findings_by_id(finding_ids: Sequence[int]) -> tuple[FindingRow, ...]:
+    """These findings, worst first, then the oldest."""
+    return _rows(sorted(_complete().filter(pk__in=finding_ids), key=_urgency))
 
 
 def transitions(finding_id: int) -> list[FindingTransition]:
@@ -195,6 +233,9 @@ def _rows(found: Iterable[Finding]) -> tuple[FindingRow, ...]:
             bound_low=each.bound_low,
             bound_high=each.bound_high,
             run_id=each.run_id,
+            cause_id=each.cause_id,
+            entered=each.entered,
+            deadline_at=each.deadline_at,
             opened_at=each.opened_at,
             opened_as_of=each.opened_as_of,
             opened_run_id=each.opened_run_id,

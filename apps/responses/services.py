@@ -1,11 +1,12 @@
-"""Answering runs: findings, alerts, acknowledgements, delivery."""
+"""Answering runs: findings, the ladder, alerts, acknowledgements, delivery."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max
 
 from apps.accounts.models import User
@@ -15,26 +16,48 @@ from apps.common.errors import Refused
 from apps.registry.spec import ModelSpec
 from apps.responses import findings, ladder
 from apps.responses.alerts import alert
+from apps.responses.deadlines import plan_of
 from apps.responses.delivery import deliver, message_resend
+from apps.responses.escalations import Escalation, escalate, escalation_answered, overdue
 from apps.responses.models import Answered, Finding, Notification
 from apps.responses.observations import AnsweredRun, Observation
+from apps.responses.silences import silence_end, silence_set
+from apps.responses.steps import hold, step
+from biasgov.fairness.response_plan import ResponsePlan
 
 __all__ = [
+    "Answer",
     "AnsweredRun",
+    "Escalation",
     "Observation",
+    "deadlines_enforce",
     "deliver",
+    "escalation_answered",
     "finding_acknowledge",
     "message_resend",
     "notifications_read",
     "respond",
+    "silence_end",
+    "silence_set",
 ]
 
-_LOCK = 7_302
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an answer asks of others, to be carried over in its transaction.
+
+    alerted: ids of the findings that people were told of. escalations: incidents to be opened. evaluate_every: how
+    often the model wants to be evaluated from now on, None for the usual hour.
+    """
+
+    alerted: tuple[int, ...] = ()
+    escalations: tuple[Escalation, ...] = ()
+    evaluate_every: timedelta | None = None
 
 
 @transaction.atomic
-def respond(*, model: ModelSpec, run_group: Sequence[Observation], runs: Sequence[AnsweredRun] = ()) -> tuple[int, ...]:
-    """Answer the runs of one model: open, continue and close findings, and alert where the evaluation is live.
+def respond(*, model: ModelSpec, run_group: Sequence[Observation], runs: Sequence[AnsweredRun] = ()) -> Answer:
+    """Answer the runs of one model: open, continue and close findings; where the evaluation is live, climb and alert.
 
     Safe to repeat and to run twice at once: a run that has been answered is passed over, and responders of one
     model take turns. An evaluation of an earlier moment than the newest answered one (a late restatement of the past)
@@ -46,13 +69,8 @@ def respond(*, model: ModelSpec, run_group: Sequence[Observation], runs: Sequenc
         What the runs judged, usually the three windows of one moment.
     runs
         The runs themselves; needed for those that judged nothing, and harmless for the others.
-
-    Returns
-    -------
-    The ids of the findings that people were alerted to.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, model.id])
+    hold(model.id)
     given = {run.run_id: run for run in (*runs, *(observation.run for observation in run_group))}
     done = set(Answered.objects.filter(run_id__in=given).values_list("run_id", flat=True))
     fresh = {run_id: run for run_id, run in given.items() if run_id not in done}
@@ -62,18 +80,37 @@ def respond(*, model: ModelSpec, run_group: Sequence[Observation], runs: Sequenc
     )
     current = [run for run in fresh.values() if run.as_of >= newest.get(run.window, run.as_of)]
     alerted: list[int] = []
+    escalations: list[Escalation] = []
+    plan = plan_of(model.id, clock.now())
     for as_of in sorted({run.as_of for run in current}):
         evaluated = {
             run.window: run.run_id for run in sorted(current, key=lambda run: run.run_id) if run.as_of == as_of
         }
         said = [each for each in run_group if each.bounded and evaluated.get(each.window) == each.run_id]
-        in_breach = findings.evaluate(model, as_of, evaluated, said)
-        if clock.now() - as_of <= ladder.LIVE_FOR:
+        live = clock.now() - as_of <= ladder.LIVE_FOR
+        moved = findings.evaluate(findings.Moment(model, as_of, evaluated, plan, live), said)
+        if live:
             detected_at = min((each.detected_at for each in said if each.detected_at), default=clock.now())
-            untold = [finding.pk for finding in in_breach if finding.alerted_at is None]
-            if alert(model, in_breach, as_of=as_of, detected_at=detected_at):
-                alerted += untold
-    return tuple(alerted)
+            escalations += escalate(moved.climbed, detected_at=detected_at)
+            alerted += alert(model, moved.in_breach, as_of=as_of, detected_at=detected_at)
+    return Answer(tuple(alerted), tuple(escalations), _wish(model.id, plan))
+
+
+@transaction.atomic
+def deadlines_enforce(*, model: ModelSpec) -> Answer:
+    """Escalate the model's findings whose remediation deadline has passed, and tell people. Harmless when repeated."""
+    hold(model.id)
+    plan, now = plan_of(model.id, clock.now()), clock.now()
+    late = overdue(model.id, now)
+    escalations = escalate(late, detected_at=now)
+    alerted = alert(model, late, as_of=now, detected_at=now)
+    return Answer(alerted, escalations, _wish(model.id, plan))
+
+
+def _wish(model_id: int, plan: ResponsePlan) -> timedelta | None:
+    """Closer evaluation as long as a finding is on the rung that asks for it, or above."""
+    watched = Finding.objects.filter(model_id=model_id, state=Finding.State.OPEN).exclude(tier=ladder.ALERT).exists()
+    return timedelta(minutes=plan.enhanced_minutes) if watched else None
 
 
 @transaction.atomic
@@ -93,7 +130,7 @@ def finding_acknowledge(*, finding_id: int, person: User, note: str = "") -> Fin
     demand(person, "finding.acknowledge", finding.model_id)
     if finding.state != Finding.State.OPEN:
         raise Refused("finding", f"Finding {finding_id} is closed.", code="closed")
-    taken = findings.step(
+    taken = step(
         finding,
         ladder.ACKNOWLEDGED,
         actor=person.actor,

@@ -73,13 +73,13 @@ def test_one_alert_lists_what_is_new_worst_first_in_plain_words(spec: ModelSpec,
     answer(
         spec,
         first,
-        replace(first, metric="fnr_gap", value=0.214, severity="critical", sentence=ready),
+        replace(first, metric="fnr_gap", value=0.214, severity="high", sentence=ready),
         replace(first, attribute="sex", group=None, reference=None, severity="low"),
     )
     message = told(cast.officer)
-    assert message.title == "Claims triage: 3 new findings, critical"
+    assert message.title == "Claims triage: 3 new findings, high"
     lines = message.body.splitlines()
-    assert lines[0] == f"- {ready} (critical)"
+    assert lines[0] == f"- {ready} (high)"
     assert lines[1].startswith("- For APAC (region), “rated critical” happens 29\xa0% less often than for NA. ")
     assert lines[1].endswith("the bound is 0.80 to 1.25. (medium)")
     assert "the least favoured group has 0.71 times the rate" in lines[2]

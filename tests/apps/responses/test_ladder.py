@@ -22,8 +22,8 @@ from apps.responses import selectors
 from apps.responses.models import Answered, Finding, FindingTransition, Notification, OutboxMessage
 from apps.responses.observations import AnsweredRun
 from apps.responses.selectors import FindingRow
-from apps.responses.services import finding_acknowledge, respond
-from tests.apps.responses.worlds import HOUR, NOON, answer, answer_hours, look
+from apps.responses.services import Answer, finding_acknowledge, respond
+from tests.apps.responses.worlds import HOUR, NOON, answer, answer_hours, look, publish
 from tests.cast import Cast, model
 from tests.sides import side
 
@@ -78,9 +78,9 @@ def test_a_metric_without_a_bound_opens_nothing(spec: ModelSpec) -> None:
 
 
 def test_a_breach_that_goes_on_is_one_finding(spec: ModelSpec) -> None:
-    answer_hours(spec, "breach", "breach", "breach")
+    answer_hours(spec, "breach", "breach")
     assert events(spec) == ["opened", "alerted"]
-    assert only(spec).last_as_of == NOON + 2 * HOUR
+    assert only(spec).last_as_of == NOON + HOUR
 
 
 def test_windows_share_a_finding_and_the_worst_speaks(spec: ModelSpec) -> None:
@@ -127,6 +127,7 @@ def test_what_cannot_be_judged_never_closes(spec: ModelSpec, verdict: str) -> No
 
 
 def test_every_window_that_was_in_breach_must_recover(spec: ModelSpec) -> None:
+    publish(spec, persist_window="")
     for hour, week in enumerate(["breach", "breach", "within", "within", "within"]):
         at = NOON + hour * HOUR
         day = "breach" if hour == 0 else "within"
@@ -185,9 +186,10 @@ def test_a_restatement_of_the_past_moves_nothing(spec: ModelSpec) -> None:
 
 def test_a_change_of_severity_is_a_step(spec: ModelSpec) -> None:
     answer_hours(spec, "breach")
-    answer_hours(spec, "breach", start=NOON + HOUR, severity="critical")
-    assert only(spec).severity == "critical"
-    assert selectors.transitions(only(spec).id)[-1].detail == {"from": "medium", "to": "critical", "window": "24h"}
+    answer_hours(spec, "breach", start=NOON + HOUR, severity="high")
+    assert only(spec).severity == "high"
+    (change,) = [step for step in selectors.transitions(only(spec).id) if step.event == "severity_changed"]
+    assert change.detail == {"from": "medium", "to": "high", "window": "24h"}
 
 
 @pytest.mark.parametrize("silent", ["absent", "unbounded", "not_estimable"])
@@ -211,9 +213,9 @@ def test_a_finding_that_is_no_longer_judged_stays_open_and_says_so(spec: ModelSp
 
 def test_a_run_is_answered_once(spec: ModelSpec) -> None:
     seen = look(spec)
-    assert answer(spec, seen)
+    assert answer(spec, seen).alerted
     before = (FindingTransition.objects.count(), AuditEntry.objects.count())
-    assert answer(spec, seen) == ()
+    assert answer(spec, seen).alerted == ()
     assert (FindingTransition.objects.count(), AuditEntry.objects.count()) == before
 
 
@@ -330,11 +332,11 @@ def test_responders_at_once_open_once_and_alert_once(settings: Any) -> None:
     cast = Cast.assemble()
     looks = [
         look(cast.owned, as_of=clock.hour_ceiling(clock.now())),
-        look(cast.owned, as_of=clock.hour_ceiling(clock.now()), window="7d"),
+        look(cast.owned, as_of=clock.hour_ceiling(clock.now()), window="7d", severity="critical"),
     ]
     together = threading.Barrier(6)
 
-    def responder() -> tuple[int, ...]:
+    def responder() -> Answer:
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SET ROLE biasgov_web")
@@ -345,8 +347,9 @@ def test_responders_at_once_open_once_and_alert_once(settings: Any) -> None:
 
     with ThreadPoolExecutor(6) as pool:
         answers = [future.result(timeout=60) for future in [pool.submit(responder) for _ in range(6)]]
-    assert sorted(map(len, answers)) == [0, 0, 0, 0, 0, 1]
-    assert events(cast.owned) == ["opened", "alerted"]
+    assert sorted(len(each.alerted) for each in answers) == [0, 0, 0, 0, 0, 1]
+    assert sorted(len(each.escalations) for each in answers) == [0, 0, 0, 0, 0, 1]
+    assert events(cast.owned) == ["opened", "escalated", "alerted"]
     assert selectors.notifications(cast.officer).count() == 1
     assert OutboxMessage.objects.count() == 1
 

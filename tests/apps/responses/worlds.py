@@ -10,7 +10,10 @@ from typing import Any
 from apps.common import clock
 from apps.registry.spec import ModelSpec
 from apps.responses.observations import AnsweredRun, Observation
-from apps.responses.services import respond
+from apps.responses.services import Answer, respond
+from apps.thresholds.services import policy_publish
+from biasgov.fairness.policy import Policy
+from biasgov.fairness.response_plan import ResponsePlan
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -41,7 +44,7 @@ def look(spec: ModelSpec, verdict: str = "breach", **changes: Any) -> Observatio
 
 def answer(
     spec: ModelSpec, *looks: Observation, at: datetime | None = None, runs: Sequence[AnsweredRun] = ()
-) -> tuple[int, ...]:
+) -> Answer:
     """Respond a few minutes after the moment that the observations are as of."""
     moment = at or max(each.as_of for each in (*looks, *runs)) + timedelta(minutes=5)
     with clock.frozen(moment):
@@ -52,3 +55,13 @@ def answer_hours(spec: ModelSpec, *verdicts: str, start: datetime = NOON, **chan
     """One evaluation an hour, as of `start` and the hours after it."""
     for hour, verdict in enumerate(verdicts):
         answer(spec, look(spec, verdict, as_of=start + hour * HOUR, **changes))
+
+
+def publish(spec: ModelSpec, **ladder: Any) -> None:
+    """Put a policy in force with these numbers of the ladder."""
+    policy_publish(
+        model_id=spec.id,
+        policy=Policy(ladder=ResponsePlan(**ladder)),
+        assessment_reference="GOV002-17",
+        actor="user:officer",
+    )

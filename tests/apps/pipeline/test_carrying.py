@@ -1,0 +1,86 @@
+"""What the governance wing asks of the data wing, and that it arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError, transaction
+
+from apps.common import clock
+from apps.monitoring.models import CloserLook, LatestEvaluation
+from apps.monitoring.services import cadence_set
+from apps.pipeline import answering, services
+from apps.registry.spec import ModelSpec
+from apps.responses import selectors as responses
+from biasgov.fairness.policy import Bound, Policy
+from biasgov.fairness.response_plan import ResponsePlan
+from tests.apps.pipeline.world import NOW, company, compute, people, send_attributes, send_events
+from tests.cast import Cast
+from tests.sides import side
+
+UNFAIR = Policy(bounds={"demographic_parity_ratio": Bound(0.8, 1.25)}, ladder=ResponsePlan(enhanced_minutes=15))
+
+
+@pytest.fixture
+def spec(db: None) -> Iterator[ModelSpec]:
+    Cast.assemble()
+    with clock.frozen(NOW):
+        yield company(policy=UNFAIR)
+
+
+def evaluated_at(spec: ModelSpec) -> object:
+    with side("owner"):
+        return LatestEvaluation.objects.get(model_id=spec.id).evaluated_at
+
+
+def at_minute(minute: int) -> None:
+    """One round of the schedule that minute of the hour, on the compute side."""
+    with clock.frozen(NOW.replace(minute=minute)), side("compute"):
+        services.evaluate_due()
+
+
+def test_a_finding_that_is_watched_closer_is_evaluated_every_quarter_of_an_hour(spec: ModelSpec) -> None:
+    frame = people(800)
+    send_attributes(frame)
+    send_events(spec, frame)
+    compute()
+    answering.answer_waiting()
+    assert {found.tier for found in responses.open_findings([spec.id])} >= {"escalate"}
+    assert CloserLook.objects.get().minutes == 15
+    at_minute(34)
+    assert evaluated_at(spec) == NOW
+    at_minute(35)
+    assert evaluated_at(spec) == NOW.replace(minute=35)
+    at_minute(49)
+    assert evaluated_at(spec) == NOW.replace(minute=35)
+    at_minute(50)
+    assert evaluated_at(spec) == NOW.replace(minute=50)
+
+
+def test_without_the_wish_the_hour_is_the_contract(spec: ModelSpec) -> None:
+    send_events(spec, people(50))
+    compute()
+    cadence_set(model_id=spec.id, every=timedelta(minutes=15))
+    cadence_set(model_id=spec.id, every=None)
+    at_minute(59)
+    assert evaluated_at(spec) == NOW
+
+
+def test_the_compute_side_reads_the_wish_and_cannot_make_it(spec: ModelSpec) -> None:
+    with side("compute"), pytest.raises(DatabaseError, match="permission denied"), transaction.atomic():
+        cadence_set(model_id=spec.id, every=timedelta(minutes=15))
+
+
+def test_a_deadline_that_passes_is_found_by_the_schedule(spec: ModelSpec) -> None:
+    frame = people(800)
+    send_attributes(frame)
+    send_events(spec, frame)
+    compute()
+    answering.answer_waiting()
+    assert answering.deadlines_enforce() == 0
+    with clock.frozen(NOW + timedelta(days=60)):
+        assert answering.deadlines_enforce() == 1
+        assert answering.deadlines_enforce() == 0
+    assert {found.tier for found in responses.open_findings([spec.id])} == {"escalate"}
