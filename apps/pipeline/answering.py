@@ -12,6 +12,7 @@ from django.db import transaction
 
 from apps.monitoring import selectors as monitoring
 from apps.monitoring.services import cadence_set
+from apps.pipeline.escalating import escalation_carry
 from apps.pipeline.models import UnansweredEvaluation
 from apps.registry import selectors as registry
 from apps.registry.spec import ModelSpec
@@ -81,6 +82,9 @@ def answer_waiting(*, seconds: float = BUDGET) -> int:
 def _carry(spec: ModelSpec, answer: responses.Answer) -> None:
     """What the governance wing asks of the others, in the transaction of its answer."""
     cadence_set(model_id=spec.id, every=answer.evaluate_every)
+    for each in answer.escalations:
+        given = escalation_carry(model=spec, findings=each.findings, cause_key=each.cause_key, severity=each.severity)
+        responses.escalation_answered(cause_id=each.cause_id, incident_id=given.incident_id)
 
 
 def observations(model_id: int, document: Mapping[str, Any]) -> Iterator[responses.Observation]:

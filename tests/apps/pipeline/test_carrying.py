@@ -9,11 +9,13 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from apps.common import clock
+from apps.incidents.models import Incident
 from apps.monitoring.models import CloserLook, LatestEvaluation
 from apps.monitoring.services import cadence_set
 from apps.pipeline import answering, services
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors as responses
+from apps.responses.models import Cause
 from biasgov.fairness.policy import Bound, Policy
 from biasgov.fairness.response_plan import ResponsePlan
 from tests.apps.pipeline.world import NOW, company, compute, people, send_attributes, send_events
@@ -33,6 +35,20 @@ def spec(db: None) -> Iterator[ModelSpec]:
 def evaluated_at(spec: ModelSpec) -> object:
     with side("owner"):
         return LatestEvaluation.objects.get(model_id=spec.id).evaluated_at
+
+
+def test_an_escalation_opens_one_incident_with_its_evidence_and_knows_its_number(spec: ModelSpec) -> None:
+    frame = people(800)
+    send_attributes(frame)
+    send_events(spec, frame)
+    compute()
+    answering.answer_waiting()
+    escalated = [found for found in responses.open_findings([spec.id]) if found.tier == "escalate"]
+    causes = Cause.objects.filter(pk__in={found.cause_id for found in escalated})
+    assert {cause.incident_id for cause in causes} == set(Incident.objects.values_list("pk", flat=True))
+    with clock.frozen(NOW + timedelta(days=60)):
+        answering.deadlines_enforce()
+    assert Incident.objects.count() == Cause.objects.exclude(escalated_at=None).count()
 
 
 def at_minute(minute: int) -> None:
