@@ -85,4 +85,4 @@ def test_the_runs_of_another_model_are_no_evidence(spec: ModelSpec) -> None:
     problem(caller("admin").post("incidents", body(runs=[run])), 422)
     answer = caller("admin").post("incidents", body(model="lending", runs=[run]))
     assert answer.status_code == 201
-    assert Incident.objects.get().evidence.get().run_id == run
+    assert Incident.objects.get(pk=answer.json()["id"]).evidence.get().run_id == run
