@@ -35,6 +35,11 @@ app.conf.beat_schedule = {
     },
     "rotate data keys": {"task": "compute.rotate_keys", "schedule": 3600.0, "options": {"expires": 600}},
     "drop superseded runs": {"task": "compute.drop_superseded", "schedule": 3600.0, "options": {"expires": 600}},
+    "order the audit log and sign its head": {
+        "task": "compute.seal_audit_log",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
     "answer new runs": {"task": "governance.respond", "schedule": 10.0, "options": {"expires": 10}},
     "enforce deadlines": {"task": "governance.enforce_deadlines", "schedule": 60.0, "options": {"expires": 60}},
     "deliver messages": {"task": "governance.deliver", "schedule": 5.0, "options": {"expires": 5}},
@@ -44,5 +49,6 @@ app.conf.beat_schedule = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "check the audit log": {"task": "governance.verify_audit_log", "schedule": 10.0, "options": {"expires": 10}},
     "forget old answers": {"task": "governance.forget_answers", "schedule": 3600.0, "options": {"expires": 600}},
 }

@@ -15,6 +15,8 @@ COMPUTE = "biasgov_compute"
 READ = "SELECT"
 APPEND = "SELECT, INSERT"
 WRITE = "SELECT, INSERT, UPDATE, DELETE"
+ENTRY = "(at, actor, action, subject, detail, leaf_hash)"
+"""Nobody chooses the number of an audit entry."""
 
 SCHEMAS: dict[str, tuple[str, ...]] = {
     WEB: ("public",),
@@ -33,10 +35,11 @@ GRANTS: dict[str, dict[str, str]] = {
         " submitted_at, expires_at, decided_at, effective_from)",
         "approvals_signature": APPEND,
         "approvals_step": APPEND,
-        "audit_entry": APPEND,
-        "audit_leaf": APPEND,
-        "audit_node": APPEND,
-        "audit_pending": "SELECT, DELETE",
+        "audit_entry": f"SELECT, INSERT {ENTRY}",
+        "audit_leaf": READ,
+        "audit_node": READ,
+        "audit_pending": READ,
+        "audit_verification": "SELECT, INSERT, UPDATE",
         "auth_group": READ,
         "auth_group_permissions": READ,
         "auth_permission": READ,
@@ -89,7 +92,10 @@ GRANTS: dict[str, dict[str, str]] = {
         "vault_upload": APPEND,
     },
     COMPUTE: {
-        "audit_entry": "SELECT (id), INSERT",
+        "audit_entry": f"SELECT, INSERT {ENTRY}",
+        "audit_leaf": APPEND,
+        "audit_node": APPEND,
+        "audit_pending": "SELECT, DELETE",
         "cube.hour_cube": "SELECT, INSERT, DELETE",
         "django_content_type": READ,
         "django_migrations": READ,

@@ -1,7 +1,8 @@
 """Where each process finds its keys, and what it may hold.
 
-The web side holds the pseudonym key and the vault's *public* key. The compute side holds the pseudonym key,
-the vault's *private* key and the key-encryption key. Nothing here reads a key that its side may not hold.
+The web side holds the pseudonym key, the vault's *public* key and that of the audit log. The compute side holds the
+pseudonym key, the vault's *private* key, the key-encryption key and the key that signs the audit log's tree heads: the
+side that faces the network can check a head and never make one. Nothing here reads a key that its side may not hold.
 
 A key comes from ``BIASGOV_<NAME>_FILE`` (a path) or, with the embedded services, from ``<home>/keys``.
 """
@@ -15,13 +16,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from biasgov.environment import ConfigurationError, secret
 
 SHARED = ("pseudonym",)
-WEB = ("vault_public", "django_secret", "status_signing")
-COMPUTE = ("vault_private", "key_encryption")
+WEB = ("vault_public", "audit_public", "django_secret", "status_signing")
+COMPUTE = ("vault_private", "key_encryption", "audit_signing")
 _TEST_SECRET = "only-for-tests-" + "x" * 40
 
 
@@ -143,4 +145,6 @@ def generate(home: Path) -> list[Path]:
     keep("compute", "key_encryption", random)
     private = keep("compute", "vault_private", lambda: X25519PrivateKey.generate().private_bytes_raw())
     keep("web", "vault_public", X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw)
+    signing = keep("compute", "audit_signing", lambda: Ed25519PrivateKey.generate().private_bytes_raw())
+    keep("web", "audit_public", Ed25519PrivateKey.from_private_bytes(signing).public_key().public_bytes_raw)
     return written

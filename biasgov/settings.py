@@ -236,6 +236,11 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-gb"
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
+AUDIT_TREE_HEADS = Path(environment.text("BIASGOV_TREE_HEADS", str(HOME / "audit" / "tree-heads.jsonl")))
+AUDIT_TREE_HEAD_SECONDS = environment.whole("BIASGOV_TREE_HEAD_SECONDS", 300)
+TIME_STAMP_URL = environment.text("TIME_STAMP_URL")
+TIME_STAMP_ROOTS = environment.text("TIME_STAMP_ROOTS")
+TIME_STAMP_SECONDS = environment.whole("TIME_STAMP_SECONDS", 3600)
 DATA_KEY_DAYS = environment.whole("BIASGOV_DATA_KEY_DAYS", 30)
 KEY_ENCRYPTION = environment.text("BIASGOV_KEY_ENCRYPTION", "file")
 TRANSIT_URL = environment.text("BIASGOV_TRANSIT_URL")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 
@@ -68,3 +69,30 @@ class AuditNode(models.Model):
 
     def __str__(self) -> str:
         return f"node {self.level}/{self.position}"
+
+
+class AuditVerification(models.Model):
+    """One check of the whole log; `checked` leaves and their `peaks` are where it goes on."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        RUNNING = "running"
+        INTACT = "intact"
+        BROKEN = "broken"
+
+    requested_at = models.DateTimeField()
+    requested_by = models.CharField(max_length=200)
+    finished_at = models.DateTimeField(null=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    size = models.BigIntegerField(default=0)
+    checked = models.BigIntegerField(default=0)
+    heads = models.BigIntegerField(default=0)
+    peaks = ArrayField(models.BinaryField(), default=list)
+    root = models.BinaryField(default=bytes)
+    faults = models.JSONField(default=list)
+
+    class Meta:
+        db_table = "audit_verification"
+
+    def __str__(self) -> str:
+        return f"check {self.pk} of the audit log: {self.state}"

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Max, Q, QuerySet
 
-from apps.audit.models import AuditEntry, AuditLeaf, AuditNode, AuditPending
+from apps.audit.models import AuditEntry, AuditLeaf, AuditNode
 from biasgov.audit import merkle
 from biasgov.audit.encoding import entry_hash
+from biasgov.audit.heads import SignedHead
 from biasgov.audit.merkle import ConsistencyProof, InclusionProof, Nodes, TreeHead
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What a full check of the log found; `faults` is empty for an intact log."""
-
-    head: TreeHead
-    entries: int
-    waiting: int
-    faults: tuple[str, ...]
-
-    @property
-    def intact(self) -> bool:
-        return not self.faults
 
 
 def entries(
@@ -72,6 +58,11 @@ def tree_head(size: int | None = None) -> TreeHead:
     return TreeHead(wanted, merkle.root(node_reader(), wanted))
 
 
+def continues(signed: SignedHead) -> bool:
+    """Whether the tree in the database is the one that was signed, with nothing but more leaves behind."""
+    return tree_size() >= signed.size and tree_head(signed.size) == signed.head
+
+
 def inclusion_proof(leaf_index: int, size: int | None = None) -> InclusionProof:
     """That leaf `leaf_index` is in the tree of `size` (default: the present one). Raises ValueError out of range."""
     return merkle.inclusion_proof(node_reader(), leaf_index, tree_head(size).size)
@@ -80,40 +71,6 @@ def inclusion_proof(leaf_index: int, size: int | None = None) -> InclusionProof:
 def consistency_proof(old_size: int, new_size: int | None = None) -> ConsistencyProof:
     """That the tree only grew between two sizes. Raises ValueError out of range; size 0 proves nothing."""
     return merkle.consistency_proof(node_reader(), old_size, tree_head(new_size).size)
-
-
-def verify() -> Verification:
-    """Recompute every leaf and the root from the entries as they stand. Reads the whole log once."""
-    faults: list[str] = []
-    nodes: dict[tuple[int, int], bytes] = {}
-    size = 0
-    leaves = AuditLeaf.objects.select_related("entry").order_by("leaf_index")
-    for leaf in leaves.iterator(chunk_size=2_000):
-        entry = leaf.entry
-        digest = content_hash(entry)
-        if leaf.leaf_index != size:
-            faults.append(f"leaf {size} is missing")
-            size = leaf.leaf_index
-        if digest != bytes(leaf.leaf_hash):
-            faults.append(f"entry {entry.pk} is not what leaf {leaf.leaf_index} recorded")
-        if digest != bytes(entry.leaf_hash):
-            faults.append(f"entry {entry.pk} carries a hash of other content")
-        nodes[0, size] = digest
-        for level, index, node in merkle.completed_nodes(
-            lambda a, b: nodes.get((a, b), merkle.EMPTY_ROOT), size, digest
-        ):
-            nodes[level, index] = node
-            for child in (2 * index, 2 * index + 1):
-                nodes.pop((level - 1, child), None)
-        size += 1
-    head = tree_head()
-    if not faults and merkle.root(lambda a, b: nodes[a, b], size) != head.root:
-        faults.append("the stored nodes lead to another root than the entries")
-    waiting = AuditEntry.objects.filter(leaf=None)
-    lost = waiting.exclude(pk__in=AuditPending.objects.values("entry_id")).count()
-    if lost:
-        faults.append(f"{lost} entries are neither in the tree nor waiting for it")
-    return Verification(head=head, entries=AuditEntry.objects.count(), waiting=waiting.count(), faults=tuple(faults))
 
 
 def node_reader() -> Nodes:

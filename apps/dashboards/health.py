@@ -105,7 +105,10 @@ def health_page(specs: Sequence[ModelSpec]) -> HealthPage:
         objectives=objectives(specs),
         rows=tuple(_row(spec, fresh[spec.id], weeks.get(spec.id)) for spec in specs),
         queue=_queue(pipeline.queues(specs)),
-        alarms=tuple(AlarmLine(names[each.model_id], each.message, each.raised_at) for each in pipeline.alarms(specs)),
+        alarms=tuple(
+            AlarmLine(names[each.model_id] if each.model_id else "Audit log", each.message, each.raised_at)
+            for each in pipeline.alarms(specs)
+        ),
     )
 
 

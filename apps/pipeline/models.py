@@ -44,13 +44,17 @@ class Heartbeat(models.Model):
 
 
 class Alarm(models.Model):
-    """Something is wrong with the measuring itself: from when it was noticed to when it was over."""
+    """Something is wrong with the measuring itself: from when it was noticed to when it was over.
+
+    `model` is null where the whole installation is concerned; `attribute` tells alarms of one kind apart.
+    """
 
     class Kind(models.TextChoices):
         STALE = "stale", "Daily window too old"
         COVERAGE = "coverage", "Attributes missing"
+        AUDIT = "audit", "Audit log in doubt"
 
-    model = models.ForeignKey("registry.MonitoredModel", on_delete=models.CASCADE, related_name="+")
+    model = models.ForeignKey("registry.MonitoredModel", null=True, on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=10, choices=Kind.choices)
     attribute = models.CharField(max_length=40, blank=True)
     message = models.TextField()
@@ -63,6 +67,7 @@ class Alarm(models.Model):
             models.UniqueConstraint(
                 fields=["model", "kind", "attribute"],
                 condition=models.Q(cleared_at=None),
+                nulls_distinct=False,
                 name="pipeline_one_open_alarm",
             )
         ]

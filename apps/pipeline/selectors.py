@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Q
+
 from apps.common import clock
 from apps.inference import selectors as inference
 from apps.monitoring import selectors as monitoring
@@ -66,9 +68,9 @@ class Queues:
 
 @dataclass(frozen=True, slots=True)
 class AlarmRow:
-    """An open alarm."""
+    """An open alarm; without a model it concerns the whole installation."""
 
-    model_id: int
+    model_id: int | None
     kind: str
     attribute: str
     message: str
@@ -102,8 +104,9 @@ def queues(specs: Sequence[ModelSpec]) -> Queues:
 
 
 def alarms(specs: Sequence[ModelSpec]) -> list[AlarmRow]:
-    """The open alarms of these models, oldest first."""
-    found = Alarm.objects.filter(model_id__in=[spec.id for spec in specs], cleared_at=None).order_by("raised_at", "id")
+    """The open alarms of these models and of the whole installation, oldest first."""
+    concerned = Q(model_id__in=[spec.id for spec in specs]) | Q(model=None)
+    found = Alarm.objects.filter(concerned, cleared_at=None).order_by("raised_at", "id")
     return [AlarmRow(each.model_id, each.kind, each.attribute, each.message, each.raised_at) for each in found]
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from apps.approvals import services as approvals
+from apps.audit.sealing import log_seal
+from apps.audit.verification import verification_continue
 from apps.monitoring import services as monitoring
 from apps.pipeline import answering, services, watching
 from apps.pipeline.wake import again, door
 from apps.responses import services as responses
 from apps.vault import services as vault
+
+VERIFY_BUDGET = 2.0
+"""Seconds at a time: messages that must be delivered wait in the same queue."""
 
 
 @door("compute.open_uploads")
@@ -37,6 +42,11 @@ def drop_superseded() -> None:
     monitoring.runs_drop_superseded()
 
 
+@door("compute.seal_audit_log")
+def seal_audit_log() -> None:
+    log_seal()
+
+
 @door("governance.respond")
 def respond() -> None:
     answering.answer_waiting()
@@ -55,6 +65,13 @@ def deliver() -> None:
 @door("governance.watch")
 def watch() -> None:
     watching.watch()
+    watching.watch_log()
+
+
+@door("governance.verify_audit_log")
+def verify_audit_log() -> None:
+    if verification_continue(seconds=VERIFY_BUDGET):
+        again(verify_audit_log)
 
 
 @door("governance.advance_approvals")

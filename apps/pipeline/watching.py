@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from apps.accounts.roles import AUDITOR, COMPLIANCE, OFFICER
 from apps.audit import services as audit
+from apps.audit.checking import log_faults
 from apps.common import clock
 from apps.monitoring import selectors as monitoring
 from apps.monitoring import services as verbs
@@ -21,6 +23,8 @@ from biasgov.fairness.data_quality import COVERAGE_ALERT
 FEWEST_EVENTS = 30
 RECENT = timedelta(hours=3)
 
+_SEVERITY = {Alarm.Kind.STALE: "high", Alarm.Kind.COVERAGE: "medium", Alarm.Kind.AUDIT: "critical"}
+
 Problems = Mapping[tuple[str, str], str]
 
 
@@ -31,7 +35,6 @@ def watch() -> int:
     """
     heartbeat.beat(Side.GOVERNANCE)
     heartbeat.prune()
-    audit.integrate()
     specs = registry.all_specs()
     identities = [spec.id for spec in specs]
     freshness = monitoring.freshness(identities)
@@ -48,6 +51,16 @@ def watch() -> int:
         _reconcile(spec, problems)
         raised += len(problems)
     return raised
+
+
+def watch_log() -> int:
+    """Raise and clear the alarms of the audit log: is it still what was signed, and is it kept safe? How many are open.
+
+    Asked on the web side, which can check a signature and not make one.
+    """
+    problems = {(Alarm.Kind.AUDIT.value, kind): message for kind, message in log_faults().items()}
+    _reconcile(None, problems)
+    return len(problems)
 
 
 def _stale(found: monitoring.Freshness, due_since: datetime | None) -> Problems:
@@ -75,34 +88,35 @@ def _uncovered(run: monitoring.RunRow | None) -> Problems:
 
 
 @transaction.atomic
-def _reconcile(spec: ModelSpec, problems: Problems) -> None:
+def _reconcile(spec: ModelSpec | None, problems: Problems) -> None:
     now = clock.now()
+    model_id, subject = (spec.id, f"model:{spec.slug}") if spec else (None, "audit:log")
     known = {
         (alarm.kind, alarm.attribute): alarm
-        for alarm in Alarm.objects.select_for_update().filter(model_id=spec.id, cleared_at=None)
+        for alarm in Alarm.objects.select_for_update(of=("self",)).filter(model_id=model_id, cleared_at=None)
     }
     for key, alarm in known.items():
         if key not in problems:
             Alarm.objects.filter(pk=alarm.pk, cleared_at=None).update(cleared_at=now)
-            audit.append(
-                actor="system:pipeline", action=f"alarm.{alarm.kind}_cleared", subject=f"model:{spec.slug}", detail={}
-            )
+            audit.append(actor="system:pipeline", action=f"alarm.{alarm.kind}_cleared", subject=subject)
     for (kind, attribute), message in problems.items():
         if (kind, attribute) in known:
             continue
-        alarm = Alarm.objects.create(model_id=spec.id, kind=kind, attribute=attribute, message=message, raised_at=now)
+        alarm = Alarm.objects.create(model_id=model_id, kind=kind, attribute=attribute, message=message, raised_at=now)
         audit.append(
             actor="system:pipeline",
             action=f"alarm.{kind}_raised",
-            subject=f"model:{spec.slug}",
+            subject=subject,
             detail={"message": message},
         )
+        title = f"{Alarm.Kind(kind).label.lower()}{f' ({attribute})' if spec and attribute else ''}"
         announcements.announce(
             model=spec,
             key=f"alarm-{alarm.pk}",
-            title=f"{spec.name}: {Alarm.Kind(kind).label.lower()}{f' ({attribute})' if attribute else ''}",
+            title=f"{spec.name}: {title}" if spec else title.capitalize(),
             body=message,
-            severity="high" if kind == Alarm.Kind.STALE else "medium",
+            severity=_SEVERITY[Alarm.Kind(kind)],
             path="/health/",
             detected_at=now,
+            roles=(OFFICER,) if spec else (OFFICER, COMPLIANCE, AUDITOR),
         )

@@ -20,7 +20,7 @@ from apps.responses.models import Notification, OutboxMessage
 @transaction.atomic
 def announce(
     *,
-    model: ModelSpec,
+    model: ModelSpec | None,
     key: str,
     title: str,
     body: str,
@@ -34,12 +34,13 @@ def announce(
     `key` has at most 100 characters; `path` is where to read on, below PUBLIC_URL.
     """
     now = clock.now()
-    people = {person.pk: person for person in chain(*map(people_with_role, roles), owners_of(model.id))}
+    told = chain(*map(people_with_role, roles), owners_of(model.id) if model else ())
+    people = {person.pk: person for person in told}
     Notification.objects.bulk_create(
         [
             Notification(
                 person=person,
-                model_id=model.id,
+                model_id=model.id if model else None,
                 dedup_key=key,
                 title=title,
                 body=body,

@@ -19,6 +19,7 @@ from apps.registry.spec import ModelSpec
 from apps.responses import selectors as responses
 from tests.apps.pipeline import world
 from tests.apps.pipeline.world import NOW
+from tests.cast import person
 from tests.sides import side
 
 pytestmark = pytest.mark.django_db
@@ -192,3 +193,19 @@ def test_a_model_that_cannot_be_answered_does_not_silence_the_others(
     assert {waiting.model_id for waiting in UnansweredEvaluation.objects.all()} == {spec.id}
     answering.answer_waiting()
     assert not UnansweredEvaluation.objects.exists()
+
+
+def test_a_log_that_is_not_what_was_signed_is_an_alarm_of_the_whole_house(
+    spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auditor = person("auditor")
+    monkeypatch.setattr(watching, "log_faults", lambda: {"forked": "The log was rolled back."})
+    assert watching.watch_log() == watching.watch_log() == 1
+    (alarm,) = selectors.alarms([])
+    assert (alarm.model_id, alarm.kind, alarm.message) == (None, "audit", "The log was rolled back.")
+    assert [told.title for told in responses.notifications(auditor, unread_only=True)] == ["Audit log in doubt"]
+    monkeypatch.setattr(watching, "log_faults", dict)
+    assert watching.watch_log() == 0
+    assert selectors.alarms([spec]) == []
+    told = AuditEntry.objects.filter(subject="audit:log").order_by("id").values_list("action", flat=True)
+    assert list(told) == ["alarm.audit_raised", "alarm.audit_cleared"]

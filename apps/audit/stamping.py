@@ -1,0 +1,45 @@
+"""Asking a time stamp authority, where one is configured."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from django.conf import settings
+
+from biasgov.audit.stamps import StampError, check_stamp, read_roots, request_for
+
+PATIENCE = 10.0
+LARGEST_ANSWER = 64 * 1024
+
+
+def stamp(message: bytes) -> bytes:
+    """The authority's answer over `message`, checked against its roots and our nonce.
+
+    Raises StampError if it cannot be had or does not hold.
+    """
+    try:
+        roots = read_roots(Path(settings.TIME_STAMP_ROOTS).read_bytes())
+    except OSError as error:
+        raise StampError(f"TIME_STAMP_ROOTS cannot be read: {error.strerror}") from None
+    request = request_for(message)
+    answer = _ask(settings.TIME_STAMP_URL, request.as_bytes())
+    check_stamp(answer, message, roots, request=request)
+    return answer
+
+
+def _ask(url: str, query: bytes) -> bytes:
+    if not url.startswith(("http://", "https://")):
+        raise StampError("TIME_STAMP_URL must begin with http:// or https://")
+    request = urllib.request.Request(  # noqa: S310 - the scheme was checked
+        url, data=query, headers={"Content-Type": "application/timestamp-query"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as reply:  # noqa: S310
+            answer: bytes = reply.read(LARGEST_ANSWER + 1)
+    except (urllib.error.URLError, OSError) as error:
+        raise StampError(f"the authority does not answer: {getattr(error, 'reason', error)}") from None
+    if len(answer) > LARGEST_ANSWER:
+        raise StampError("the authority's answer is too long")
+    return answer
