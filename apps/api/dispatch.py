@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.utils.http import parse_etags
 from django.views.decorators.csrf import csrf_exempt
 
 from apps.api import bodies
@@ -65,7 +66,8 @@ def _answer(request: HttpRequest, endpoints: Mapping[str, Endpoint], path: dict[
 
     def run() -> HttpResponse:
         body: Any = content if endpoint.raw else bodies.parse(content, endpoint.body) if endpoint.body else None
-        return _encoded(endpoint.run(Call(bearer, body, media_type, model, path, query_of(request))))
+        answer = endpoint.run(Call(bearer, body, media_type, model, path, query_of(request)))
+        return _encoded(answer) if endpoint.max_age is None else _kept(request, answer, endpoint.max_age)
 
     key = request.headers.get("Idempotency-Key")
     if key is not None and request.method == "POST":
@@ -89,6 +91,15 @@ def _model(endpoint: Endpoint, bearer: Bearer, slug: str | None) -> ModelSpec | 
 
 def _encoded(answer: Answer) -> HttpResponse:
     return HttpResponse(msgspec.json.encode(answer.content), status=answer.status, content_type=JSON)
+
+
+def _kept(request: HttpRequest, answer: Answer, max_age: int) -> HttpResponse:
+    """The answer with its ETag, or "not modified" to who has it already."""
+    etag = f'"{answer.etag}"'
+    known = {each.removeprefix("W/") for each in parse_etags(request.headers.get("If-None-Match", ""))}
+    given = HttpResponse(status=304) if known & {etag, "*"} else _encoded(answer)
+    given["ETag"], given["Cache-Control"] = etag, f"private, max-age={max_age}"
+    return given
 
 
 @csrf_exempt

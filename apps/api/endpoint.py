@@ -22,10 +22,11 @@ Body = TypeVar("Body")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status and what is sent with it, as msgspec encodes it."""
+    """A status and what is sent with it, as msgspec encodes it; `etag` names content that may be asked for again."""
 
     status: int
     content: Any
+    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ class Endpoint:
     raw: bool = False
     query: tuple[Parameter, ...] = ()
     example: Any = None
+    max_age: int | None = None
+    """For how many seconds the answer may be kept; with an ETag, so that it can be asked for again cheaply."""
     row: Any = None
     """The struct of one line, for application/x-ndjson."""
 

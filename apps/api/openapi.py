@@ -116,6 +116,16 @@ def _operation(endpoint: Endpoint, schemas: dict[Any, Any]) -> dict[str, Any]:
                 "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
             }
         )
+    if endpoint.max_age is not None:
+        parameters.append(
+            {
+                "name": "If-None-Match",
+                "in": "header",
+                "required": False,
+                "description": "The ETag of what you have.",
+                "schema": {"type": "string"},
+            }
+        )
     operation: dict[str, Any] = {
         "operationId": endpoint.run.__name__,
         "summary": endpoint.summary,
@@ -159,6 +169,8 @@ def _responses(endpoint: Endpoint, schemas: dict[Any, Any]) -> dict[str, Any]:
             "description": HTTPStatus(status).phrase if good else _PROBLEMS[status],
             "content": {JSON if good else MEDIA_TYPE: described},
         }
+    if endpoint.max_age is not None:
+        responses["304"] = {"description": "What you have is what there is."}
     return dict(sorted(responses.items()))
 
 

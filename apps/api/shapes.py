@@ -458,3 +458,43 @@ class IncidentsAnswer(Struct, frozen=True):
 
     incidents: list[IncidentAnswer]
     next: str | None
+
+
+class RestrictionAnswer(Struct, frozen=True):
+    """Which types of decision are blocked, since when and why; "*" is every type."""
+
+    id: int
+    blocked_decision_types: list[str]
+    since: str
+    reason: str
+
+
+class StatusAnswer(Struct, frozen=True):
+    """What a gateway may rely on until `valid_until`; the signature covers all but `etag` (docs/responses.md)."""
+
+    model: str
+    tier: Literal["none", "alert", "monitor-enhanced", "restrict", "escalate"]
+    restriction: RestrictionAnswer | None
+    sequence: int
+    issued_at: str
+    valid_until: str
+    key_id: str
+    etag: str
+    signature: str
+
+
+class AcknowledgementBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """The gateway has the status of this number in effect."""
+
+    sequence: Annotated[int, Meta(ge=0, le=2**53)]
+    gateway: Annotated[str, Meta(max_length=80, description="The token's name by default.")] = ""
+
+
+class AcknowledgedAnswer(Struct, frozen=True):
+    """What was noted; `current` says whether it is the newest status."""
+
+    gateway: str
+    sequence: int
+    current: bool
+    restriction_id: int | None
+    acknowledged_at: datetime

@@ -111,5 +111,6 @@ def observations(model_id: int, document: Mapping[str, Any]) -> Iterator[respons
                 bound_low=result["bound"]["lower"],
                 bound_high=result["bound"]["upper"],
                 decided_by_window=result["decided_by_window"],
+                suppressed=result["suppressed"],
                 detected_at=detected_at,
             )

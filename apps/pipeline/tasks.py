@@ -55,6 +55,7 @@ def respond() -> None:
 @door("governance.enforce_deadlines")
 def enforce_deadlines() -> None:
     answering.deadlines_enforce()
+    responses.acknowledgements_chase()
 
 
 @door("governance.deliver")

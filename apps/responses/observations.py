@@ -26,8 +26,8 @@ class Observation:
     """One judged result of one run: aggregates only.
 
     verdict: within, breach, inconclusive or not_estimable. severity: of a breach. group and reference: None for an
-    aggregate over groups. sentence: ready words for people; without it plain ones are built. detected_at: when the
-    run was computed, from which the time to an alert counts.
+    aggregate over groups. suppressed: the group is too small to be spoken of. sentence: ready words for people; without
+    it plain ones are built. detected_at: when the run was computed, from which the time to an alert counts.
     """
 
     model_id: int
@@ -46,6 +46,7 @@ class Observation:
     bound_low: float | None
     bound_high: float | None
     decided_by_window: str | None = None
+    suppressed: bool = False
     sentence: str | None = None
     detected_at: datetime | None = None
 

@@ -14,11 +14,23 @@ from apps.common import clock
 from apps.responses import ladder
 from apps.responses.ladder import TIERS, rank
 from apps.responses.models import Answered, Finding, FindingTransition, Notification, OutboxMessage
+from apps.responses.restricted import (
+    GatewayRow,
+    RestrictionRow,
+    RestrictionTime,
+    gateways,
+    restriction_of,
+    restriction_times,
+)
+from apps.responses.status import status_document, status_public_key
 
 __all__ = [
     "TIERS",
     "Delivery",
     "FindingRow",
+    "GatewayRow",
+    "RestrictionRow",
+    "RestrictionTime",
     "answered",
     "dead_letters",
     "delivery_times",
@@ -26,10 +38,15 @@ __all__ = [
     "findings",
     "findings_by_id",
     "findings_of",
+    "gateways",
     "notifications",
     "open_counts",
     "open_findings",
     "overdue_models",
+    "restriction_of",
+    "restriction_times",
+    "status_document",
+    "status_public_key",
     "transitions",
     "unread_count",
     "waiting_count",

@@ -19,26 +19,37 @@ from apps.responses.alerts import alert
 from apps.responses.deadlines import plan_of
 from apps.responses.delivery import deliver, message_resend
 from apps.responses.escalations import Escalation, escalate, escalation_answered, overdue
+from apps.responses.gateways import Acknowledged, acknowledgements_chase, gateway_retire, status_acknowledge
+from apps.responses.lifting import lift_request
 from apps.responses.models import Answered, Finding, Notification
 from apps.responses.observations import AnsweredRun, Observation
+from apps.responses.restrictions import restrict, restriction_confirm, restriction_decline
 from apps.responses.silences import silence_end, silence_set
+from apps.responses.status import status_settle
 from apps.responses.steps import hold, step
 from biasgov.fairness.response_plan import ResponsePlan
 
 __all__ = [
+    "Acknowledged",
     "Answer",
     "AnsweredRun",
     "Escalation",
     "Observation",
+    "acknowledgements_chase",
     "deadlines_enforce",
     "deliver",
     "escalation_answered",
     "finding_acknowledge",
+    "gateway_retire",
+    "lift_request",
     "message_resend",
     "notifications_read",
     "respond",
+    "restriction_confirm",
+    "restriction_decline",
     "silence_end",
     "silence_set",
+    "status_acknowledge",
 ]
 
 
@@ -92,7 +103,9 @@ def respond(*, model: ModelSpec, run_group: Sequence[Observation], runs: Sequenc
         if live:
             detected_at = min((each.detected_at for each in said if each.detected_at), default=clock.now())
             escalations += escalate(moved.climbed, detected_at=detected_at)
+            restrict(model, moved.climbed, plan, detected_at=detected_at)
             alerted += alert(model, moved.in_breach, as_of=as_of, detected_at=detected_at)
+    status_settle(model.id)
     return Answer(tuple(alerted), tuple(escalations), _wish(model.id, plan))
 
 
@@ -103,7 +116,9 @@ def deadlines_enforce(*, model: ModelSpec) -> Answer:
     plan, now = plan_of(model.id, clock.now()), clock.now()
     late = overdue(model.id, now)
     escalations = escalate(late, detected_at=now)
+    restrict(model, late, plan, detected_at=now)
     alerted = alert(model, late, as_of=now, detected_at=now)
+    status_settle(model.id)
     return Answer(alerted, escalations, _wish(model.id, plan))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from apps.registry.spec import ModelSpec, Words
 from apps.responses.observations import Observation
+from biasgov.fairness.response_plan import EVERY_DECISION
 
 NBSP = "\u00a0"
 _PERIODS = {"24h": "the last 24 hours", "7d": "the last 7 days", "30d": "the last 30 days"}
@@ -16,7 +17,7 @@ def sentence_of(observation: Observation, spec: ModelSpec) -> str:
     """The ready sentence of the observation, or a plain one built from the model's words."""
     if observation.sentence:
         return observation.sentence
-    said = _compared(observation, spec.words) if observation.group else _aggregate(observation)
+    said = _said(observation, spec.words)
     period = _PERIODS.get(observation.window, observation.window)
     return f"{said} Measured over {period}; the bound is {bound_text(observation)}."
 
@@ -31,8 +32,24 @@ def bound_text(observation: Observation) -> str:
     return f"{_number(low)} to {_number(high)}"
 
 
+def decision_types_text(blocked: Sequence[str]) -> str:
+    """What a restriction blocks, as a sentence."""
+    if EVERY_DECISION in blocked:
+        return "No decision of this model may be applied without a person."
+    return f"Decisions of these types may not be applied without a person: {', '.join(blocked)}."
+
+
 def metric_name(metric: str) -> str:
     return metric.replace("_", " ").replace("equalized", "equalised").replace("fpr", "FPR").replace("fnr", "FNR")
+
+
+def _said(observation: Observation, words: Words) -> str:
+    if observation.group is None:
+        return _aggregate(observation)
+    if observation.suppressed:
+        about, metric = _levels(observation.attribute), metric_name(observation.metric)
+        return f"For a group of {about} that is too small to be named, the {metric} is out of bounds."
+    return _compared(observation, words)
 
 
 def _compared(observation: Observation, words: Words) -> str:
