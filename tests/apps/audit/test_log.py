@@ -184,7 +184,7 @@ def test_a_changed_entry_is_found_even_if_its_own_hash_was_changed_with_it() -> 
     rewritten("UPDATE audit_entry SET actor = 'user:nobody' WHERE id = %s", numbers[2])
     entry = AuditEntry.objects.get(pk=numbers[2])
     rewritten("UPDATE audit_entry SET leaf_hash = %s WHERE id = %s", selectors.content_hash(entry), numbers[2])
-    assert checked().faults == (f"entry {numbers[2]} is not what leaf 2 recorded",)
+    assert checked().faults == (f"entry {numbers[2]:,} is not what leaf 2 recorded",)
 
 
 @pytest.mark.django_db
