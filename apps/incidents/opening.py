@@ -160,7 +160,8 @@ def incident_open_for_escalation(
                 severity=severity,
                 origin="escalation",
                 actor=actor,
-                began_at=min(finding.opened_as_of for finding in findings),
+                # A live window ends with the present hour: what opened in it has begun by now.
+                began_at=min(clock.now(), *(finding.opened_as_of for finding in findings)),
                 cause_key=cause_key,
                 findings=findings,
                 evidence=evidence,

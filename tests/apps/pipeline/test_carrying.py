@@ -51,6 +51,18 @@ def test_an_escalation_opens_one_incident_with_its_evidence_and_knows_its_number
     assert Incident.objects.count() == Cause.objects.exclude(escalated_at=None).count()
 
 
+def test_a_breach_that_only_the_present_hour_shows_is_answered_within_it(spec: ModelSpec) -> None:
+    """Its moment is the end of the hour, which is still to come."""
+    frame = people(800)
+    frame["at"] = frame["at"].map(lambda at: NOW - (NOW - at) / 60)
+    send_attributes(frame)
+    send_events(spec, frame)
+    compute()
+    assert answering.answer_waiting() == 1
+    assert "escalate" in {found.tier for found in responses.open_findings([spec.id])}
+    assert Incident.objects.get().began_at == NOW
+
+
 def at_minute(minute: int) -> None:
     """One round of the schedule that minute of the hour, on the compute side."""
     with clock.frozen(NOW.replace(minute=minute)), side("compute"):
