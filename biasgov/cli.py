@@ -5,13 +5,25 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
+
+BAD_INPUT = 3
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose refusals are bad input; argparse's own exit code 2 would say "cannot judge"."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(BAD_INPUT, f"{self.prog}: {message}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    parser = argparse.ArgumentParser(prog="biasgov", description="Fairness of models that decide about people.")
+    parser = _Parser(prog="biasgov", description="Fairness of models that decide about people.")
     commands = parser.add_subparsers(dest="command", required=True)
     gate = commands.add_parser(
         "gate",
@@ -32,7 +44,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _gate(given: argparse.Namespace) -> int:
     from biasgov.gate import GateInputError, read_frame, read_policy, run_gate
-    from biasgov.gate.decide import BAD_INPUT
     from biasgov.gate.reports import junit, page, terminal
 
     try:
@@ -47,6 +58,11 @@ def _gate(given: argparse.Namespace) -> int:
             given.html.write_text(page(report))
     except (GateInputError, OSError) as error:
         print(f"biasgov gate: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except Exception:
+        # Python's own exit code for a crash is 1, which would say that a bound is broken.
+        traceback.print_exc()
+        print("biasgov gate: this is a fault of the gate and says nothing about the data", file=sys.stderr)
         return BAD_INPUT
     print(terminal(report))
     return report.exit_code

@@ -13,6 +13,9 @@ from biasgov.fairness.schema import SCORE_BINS, TAIL, CubeSchema
 SCALE = 2**24
 """Fixed-point scale of scores and squared scores."""
 
+MOST_EVENTS = 2**29
+"""Events up to which float sums of fixed-point scores are exact."""
+
 _CHUNK = 2**16
 
 
@@ -22,8 +25,12 @@ def count_cells(
     decision: npt.ArrayLike,
     outcome: npt.ArrayLike,
     score: npt.ArrayLike | None,
+    weight: npt.ArrayLike | None = None,
 ) -> npt.NDArray[np.int64]:
-    """Events, fixed-point score sums and sums of squares per cell, shape (3, schema.size)."""
+    """Events, fixed-point score sums and sums of squares per cell, shape (3, schema.size).
+
+    weight: how many events a row stands for; sums stay exact while a chunk's weights add up to `MOST_EVENTS` at most.
+    """
     if len(codes) != len(schema.axes):
         raise ValueError(f"{len(codes)} code arrays for {len(schema.axes)} attributes")
     columns = [_whole(array, axis.name) for array, axis in zip(codes, schema.axes, strict=True)]
@@ -35,6 +42,9 @@ def count_cells(
     named = [*zip(schema.names, columns, strict=True), ("outcome", outcomes)]
     if scores is not None:
         named.append(("score", scores))
+    weights = None if weight is None else _whole(weight, "weight")
+    if weights is not None:
+        named.append(("weight", weights))
     for name, array in named:
         if array.shape != (rows,):
             raise ValueError(f"{name} has shape {array.shape}, decision has {rows} rows")
@@ -48,20 +58,34 @@ def count_cells(
         _append(place, _within(decisions[part], 0, 1, "decision"), TAIL[0])
         known = _within(outcomes[part], -1, 1, "outcome")
         _append(place, np.where(known < 0, 2, known), TAIL[1])
+        times = None if weights is None else _times(weights[part])
         if scores is None:
             _append(place, SCORE_BINS, TAIL[2])
-            total[0] += np.bincount(place, minlength=schema.size)
+            total[0] += np.bincount(place, times, schema.size).astype(np.int64, copy=False)
             continue
         bins, fixed = _fixed_point(scores[part])
         _append(place, bins, TAIL[2])
-        total[0] += np.bincount(place, minlength=schema.size)
-        # Each weight is an integer of at most 2**24: float sums stay exact up to 2**29 rows a chunk.
-        total[1] += np.bincount(place, fixed, schema.size).astype(np.int64)
+        total[0] += np.bincount(place, times, schema.size).astype(np.int64, copy=False)
+        # Each addend is an integer of at most 2**24 times the weight: float sums are exact up to MOST_EVENTS a chunk.
+        total[1] += np.bincount(place, _multiplied(fixed, times), schema.size).astype(np.int64)
         np.multiply(fixed, fixed, out=fixed)
         fixed /= SCALE
         np.rint(fixed, out=fixed)
-        total[2] += np.bincount(place, fixed, schema.size).astype(np.int64)
+        total[2] += np.bincount(place, _multiplied(fixed, times), schema.size).astype(np.int64)
     return total
+
+
+def _times(weights: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    times = weights.astype(np.float64)
+    if times.min() < 0:
+        raise ValueError(f"weight {int(times.min())} is negative")
+    if times.sum() > MOST_EVENTS:
+        raise ValueError(f"weights of {len(times):,} rows add up to more than {MOST_EVENTS:,} events")
+    return times
+
+
+def _multiplied(fixed: npt.NDArray[np.float64], times: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64]:
+    return fixed if times is None else fixed * times
 
 
 def _attribute_place(schema: CubeSchema, columns: list[npt.NDArray[Any]], rows: int) -> npt.NDArray[np.int64]:

@@ -77,8 +77,10 @@ class OutcomeCube:
         decision: npt.ArrayLike,
         outcome: npt.ArrayLike,
         score: npt.ArrayLike | None = None,
+        *,
+        weight: npt.ArrayLike | None = None,
     ) -> OutcomeCube:
-        """Count events, one per row.
+        """Count events, one per row, or `weight` (whole numbers) per row.
 
         codes: one integer array per axis, in the schema's order (len(levels) = unknown). decision: 0 or 1.
         outcome: 0, 1, or -1 where there is no label yet. score: in [0, 1], NaN where there is none; None = no
@@ -87,7 +89,7 @@ class OutcomeCube:
 
         Raises ValueError naming the array and the value that does not fit.
         """
-        return cls._from_dense(schema, count_cells(schema, codes, decision, outcome, score))
+        return cls._from_dense(schema, count_cells(schema, codes, decision, outcome, score, weight))
 
     @classmethod
     def sum(cls, cubes: Iterable[OutcomeCube], schema: CubeSchema | None = None) -> OutcomeCube:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from statsmodels.stats.contingency_tables import StratifiedTable
 
 Counts = NDArray[np.int64]
 
@@ -113,6 +112,9 @@ def cochran_mantel_haenszel(
     ----------
     Mantel, N. and Haenszel, W. (1959). JNCI 22(4), 719-748; statsmodels `StratifiedTable`.
     """
+    # Imported when it is needed: it takes longer than all the rest of the core.
+    from statsmodels.stats.contingency_tables import StratifiedTable
+
     k, n = _counts(selected, total)
     k0, n0 = _counts(reference_selected, reference_total)
     if n.shape != n0.shape:

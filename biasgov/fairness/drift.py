@@ -30,15 +30,18 @@ Float64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What a window is compared with; shares are known exactly, they are declared and not sampled.
+    """What a window is compared with.
 
     representation: {attribute, or names joined by `*`: {level: share}}; a level left out has the share 0.
     score_bins: {attribute: {level: 20 shares}}; `EVERYBODY` has the one level "".
+    counted: False: shares are declared and taken as exact. True: they are counts of a sample (not shares), whose own
+    noise is allowed for.
     """
 
     name: str
     representation: Mapping[str, Mapping[str, float]]
     score_bins: Mapping[str, Mapping[str, Sequence[float]]]
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,38 +54,61 @@ class Shift:
     p: float
 
 
-def shift(expected: npt.ArrayLike, counts: npt.ArrayLike, *, confidence: float) -> Shift:
-    """Population stability index of counts against exact shares, shape (k,) each, with its interval.
+def shift(expected: npt.ArrayLike, counts: npt.ArrayLike, *, confidence: float, counted: bool = False) -> Shift:
+    """Population stability index of counts against a baseline, shape (k,) each, with its interval.
+
+    expected: exact shares of any scale or, if `counted`, the counts of a sample of m events.
 
     Without a shift n times the index is asymptotically chi-squared with k - 1 degrees of freedom, near it noncentral
     chi-squared with n times the true index as noncentrality: that distribution is inverted (as for Cramér's V).
     Far from it the index is normal around the truth plus (k - 1) / n, with the variance that the delta method gives
     to sum (q - p) ln(q / p). The interval is the hull of both and of the value; its lower end is never negative, and
     a fit better than chance gives no better upper end than the expected one. The p-value is that of Pearson's
-    chi-squared against the expected counts. Where a category is expected or found empty, half an event is added to
-    every category of that side, as in `population_stability_index`.
+    chi-squared against the expected counts. With a counted baseline n m / (n + m) takes the place of n, the variance
+    has a part of either side, and the test is Pearson's of two samples. Where a category is expected or found empty,
+    half an event is added to every category of that side, as in `population_stability_index`.
 
     Raises ValueError as `population_stability_index` does.
     """
     found = np.asarray(counts, np.float64)
     shares = np.asarray(expected, np.float64)
-    n = float(found.sum())
-    scaled = shares * (n / shares.sum()) if shares.sum() > 0 else shares
+    n, m = float(found.sum()), float(shares.sum())
+    scaled = shares if counted or m <= 0 else shares * (n / m)
     value = population_stability_index(scaled, found)
     p, q = _filled(scaled), _filled(found)
     freedom = len(found) - 1
-    slope = np.log(q / p) + 1 - p / q
-    spread = float(np.sqrt(max((q * slope**2).sum() - (q * slope).sum() ** 2, 0.0) / n))
-    reach = normal_quantile(confidence) * spread
-    centre = max(value - freedom / n, 0.0)
-    low = noncentrality_interval(n * value, max(freedom, 1), confidence)[0] / n
-    high = noncentrality_interval(max(n * value, freedom), max(freedom, 1), confidence)[1] / n
-    pearson = n * float(((q - p) ** 2 / p).sum())
+    size = n * m / (n + m) if counted else n
+    variance = _slope_variance(q, p) / n + (_slope_variance(p, q) / m if counted else 0.0)
+    reach = normal_quantile(confidence) * float(np.sqrt(variance))
+    centre = max(value - freedom / size, 0.0)
+    low = noncentrality_interval(size * value, max(freedom, 1), confidence)[0] / size
+    high = noncentrality_interval(max(size * value, freedom), max(freedom, 1), confidence)[1] / size
+    pooled = (n * q + m * p) / (n + m) if counted else p
+    pearson = size * float(((q - p) ** 2 / pooled).sum())
     return Shift(
         value,
         max(min(low, centre - reach, value), 0.0),
         max(high, centre + reach, value),
         float(special.chdtrc(max(freedom, 1), pearson)),
+    )
+
+
+def baseline_of(cube: OutcomeCube, name: str, attributes: Sequence[str]) -> Baseline:
+    """Other rows as a baseline: the counts of every group of `attributes` (names, or names joined by `*`) and of their
+    score bins, where there are any."""
+    representation = {attribute: group_counts(cube, attribute) for attribute in attributes}
+    bins = {EVERYBODY: _binned(cube, EVERYBODY)} | {
+        attribute: _binned(cube, attribute) for attribute in attributes if attribute in cube.schema.names
+    }
+    scored = {
+        attribute: {level: shares.tolist() for level, (_, shares) in levels.items() if shares.any()}
+        for attribute, levels in bins.items()
+    }
+    return Baseline(
+        name,
+        {attribute: counts for attribute, counts in representation.items() if any(counts.values())},
+        {attribute: levels for attribute, levels in scored.items() if levels},
+        counted=True,
     )
 
 
@@ -116,8 +142,14 @@ def _representation(cube: OutcomeCube, baselines: Sequence[Baseline], policy: Po
             yield _not_estimable(cube, REPRESENTATION, attribute, None, why.NO_EVENTS)
             continue
         confidence = 1 - (1 - policy.confidence) / len(against)
+        counted = {each.name for each in baselines if each.counted}
         shifts = {
-            name: shift([shares.get(level, 0.0) for level in counts], list(counts.values()), confidence=confidence)
+            name: shift(
+                [shares.get(level, 0.0) for level in counts],
+                list(counts.values()),
+                confidence=confidence,
+                counted=name in counted,
+            )
             for name, shares in against.items()
         }
         yield _measurement(cube, REPRESENTATION, attribute, None, shifts, n, n, {"expected": against})
@@ -146,7 +178,11 @@ def _scores(cube: OutcomeCube, baselines: Sequence[Baseline], policy: Policy) ->
                 yield _not_estimable(cube, SCORES, attribute, group, gap, n)
                 continue
             confidence = 1 - (1 - policy.confidence) / len(against)
-            shifts = {name: shift(shares, bins, confidence=confidence) for name, shares in against.items()}
+            counted = {each.name for each in known if each.counted}
+            shifts = {
+                name: shift(shares, bins, confidence=confidence, counted=name in counted)
+                for name, shares in against.items()
+            }
             yield _measurement(cube, SCORES, attribute, group, shifts, n, scored, {})
 
 
@@ -220,6 +256,12 @@ def _record(cube: OutcomeCube, metric: str, attribute: str, group: str | None, n
     }
     share = n / cube.total if cube.total else 0.0
     return Measurement(metric=metric, attribute=attribute, group=group, n=n, share=share, **{**fields, **known})
+
+
+def _slope_variance(own: Float64, other: Float64) -> float:
+    """Variance of the index's derivative by `own`, under `own`: times 1 / events, what its noise does to the index."""
+    slope = np.log(own / other) + 1 - other / own
+    return max(float((own * slope**2).sum() - (own * slope).sum() ** 2), 0.0)
 
 
 def _filled(counts: Float64) -> Float64:

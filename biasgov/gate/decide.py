@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,32 +12,23 @@ import pandas as pd
 
 from biasgov.fairness.cube import OutcomeCube
 from biasgov.fairness.data_quality import quality
-from biasgov.fairness.evaluation import evaluate
+from biasgov.fairness.drift import REPRESENTATION, SCORES, Baseline, baseline_of, measure_drift
+from biasgov.fairness.frames import level_names
+from biasgov.fairness.individual import METRIC as INDIVIDUAL
+from biasgov.fairness.individual import measure_individual_fairness
+from biasgov.fairness.metrics import measure
 from biasgov.fairness.policy import Plan, Policy
-from biasgov.fairness.verdicts import Key, Result
+from biasgov.fairness.schema import SEPARATOR
+from biasgov.fairness.verdicts import Key, Result, judge
+from biasgov.gate.compare import Comparison, compare
 from biasgov.gate.policy import GatePolicy
-from biasgov.gate.rows import GateInputError, Rows, rows_of, same_people
+from biasgov.gate.rows import GateInputError, GateRows, rows_of
 
 GateVerdict = Literal["pass", "fail", "inconclusive"]
 EXIT_CODES: dict[GateVerdict, int] = {"pass": 0, "fail": 1, "inconclusive": 2}
-BAD_INPUT = 3
 FOLD_DRAWS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """What changed against the baseline: rows compared, share of changed decisions, mean absolute change of scores,
-    and the largest change of a judged metric with its name. `exceeded` lists what is beyond the tolerance."""
-
-    rows: int
-    decisions: float
-    scores: float | None
-    fairness: float
-    fairness_metric: str | None
-    exceeded: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__} | {"exceeded": list(self.exceeded)}
+SAMPLE = 2_000
+"""People among whom neighbours are looked for; more would change the distance by less than its interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +39,10 @@ class GateReport:
     ----------
     results
         Every metric of every attribute and asked-for intersection.
+    confidence
+        Of their intervals.
     folds
-        Values by fold, for each judged result: {(metric, attribute, group): {fold: value or None}}.
+        The same by fold: {(metric, attribute, group): {fold: result}}.
     unstable
         Judged results whose range over the folds exceeds ``tolerance.folds``.
     skipped
@@ -61,7 +54,8 @@ class GateReport:
     rows: int
     results: tuple[Result, ...]
     quality: dict[str, Any]
-    folds: dict[Key, dict[str, float | None]] = field(default_factory=dict)
+    confidence: float = 0.95
+    folds: Mapping[Key, Mapping[str, Result]] = field(default_factory=dict)
     unstable: tuple[Key, ...] = ()
     skipped: frozenset[Key] = frozenset()
     comparison: Comparison | None = None
@@ -72,21 +66,27 @@ class GateReport:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able: ``{"verdict", "results": [...], ...}``; each result carries its folds where there are any."""
-        results = []
-        for result in self.results:
-            content = result.to_dict() | {"counts": result.judged and result.key not in self.skipped}
-            if result.key in self.folds:
-                content["folds"] = self.folds[result.key]
-            results.append(content)
         return {
             "verdict": self.verdict,
             "reasons": list(self.reasons),
             "rows": self.rows,
-            "results": results,
+            "results": [self._described(result) for result in self.results],
             "quality": self.quality,
             "unstable": [list(key) for key in self.unstable],
             "baseline": None if self.comparison is None else self.comparison.to_dict(),
         }
+
+    def _described(self, result: Result) -> dict[str, Any]:
+        content = result.to_dict() | {"counts": result.judged and result.key not in self.skipped}
+        if result.key in self.folds:
+            folds = self.folds[result.key]
+            content["folds"] = {fold: one.value for fold, one in folds.items()}
+            content["fold_range"] = spread(folds)
+            content["fold_details"] = [
+                {"fold": fold, "n": one.n, "value": one.value, "interval": list(one.interval), "verdict": one.verdict}
+                for fold, one in folds.items()
+            ]
+        return content
 
 
 def run_gate(frame: pd.DataFrame, policy: GatePolicy, *, baseline: pd.DataFrame | None = None) -> GateReport:
@@ -96,33 +96,38 @@ def run_gate(frame: pd.DataFrame, policy: GatePolicy, *, baseline: pd.DataFrame 
     -------
     GateReport
         ``fail`` if a judged result is a breach or a tolerance is exceeded; else ``inconclusive`` if a judged result
-        could not be decided (a group below the policy's minimum share does not count); else ``pass``.
+        could not be decided (a group below the policy's minimum share does not count), or a bound was put to nothing
+        that the data hold; else ``pass``.
 
     Raises
     ------
     GateInputError
         The data do not fit the policy.
     """
+    policy = replace(policy, levels=_levels(frame, policy, baseline))
     rows = rows_of(frame, policy)
-    plan = _plan(policy, rows)
-    cube = _cube(rows)
-    seed = int(hashlib.sha256(cube.to_bytes()).hexdigest()[:12], 16)
-    results = _asked(evaluate(cube, plan, policy.judgement, seed=seed), policy)
-    skipped = frozenset(one.key for one in results if one.judged and _below_share(one, policy.judgement))
+    before = None if baseline is None else rows_of(baseline, policy)
+    gate = _Gate.of(policy, rows, before)
+    cube = rows.rows.cube()
+    results = gate.results(rows, cube)
+    skipped = frozenset(one.key for one in results if one.judged and _below_share(one, gate.judgement))
     counting = [one for one in results if one.judged and one.key not in skipped]
-    folds = _folds(rows, plan, policy, seed, {one.key for one in counting})
+    folds = gate.by_fold(rows)
     limit = policy.tolerance.get("folds")
-    unstable = () if limit is None else tuple(key for key, values in folds.items() if _range(values) > limit)
-    comparison = None if baseline is None else _compare(frame, baseline, policy, plan, counting, seed)
-    verdict, reasons = _decide(counting, unstable, comparison)
+    unstable = [one.key for one in counting if limit is not None and spread(folds.get(one.key, {})) > limit]
+    comparison = None
+    if baseline is not None and before is not None:
+        comparison = compare(frame, baseline, policy, now=counting, before=gate.results(before, before.rows.cube()))
+    verdict, reasons = _decide(counting, gate.judgement, unstable, comparison)
     return GateReport(
         verdict=verdict,
         reasons=reasons,
         rows=cube.total,
         results=results,
-        quality=quality(cube, plan).to_dict(),
+        quality=quality(cube, gate.plan).to_dict(),
+        confidence=gate.judgement.confidence,
         folds=folds,
-        unstable=unstable,
+        unstable=tuple(unstable),
         skipped=skipped,
         comparison=comparison,
     )
@@ -131,95 +136,124 @@ def run_gate(frame: pd.DataFrame, policy: GatePolicy, *, baseline: pd.DataFrame 
 def name_of(key: Key) -> str:
     """A result's name for people: metric, attribute, group."""
     metric, attribute, group = key
+    if not attribute:
+        return f"{metric} of everybody"
     return f"{metric} by {attribute}" if group is None else f"{metric} of {group} ({attribute})"
 
 
-def _plan(policy: GatePolicy, rows: Rows) -> Plan:
+def spread(folds: Mapping[str, Result]) -> float:
+    """Largest minus smallest value over the folds that have one; 0 with fewer than two."""
+    measured = [one.value for one in folds.values() if one.value is not None]
+    return max(measured) - min(measured) if len(measured) > 1 else 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Gate:
+    """What every part of the rows is measured against and judged by."""
+
+    plan: Plan
+    asked: frozenset[frozenset[str]]
+    judgement: Policy
+    baselines: tuple[Baseline, ...]
+    seed: int
+
+    @classmethod
+    def of(cls, policy: GatePolicy, rows: GateRows, before: GateRows | None) -> _Gate:
+        plan = _plan(policy, rows)
+        baselines = _baselines(policy, plan, before)
+        return cls(
+            plan,
+            frozenset(map(frozenset, ((name,) for name in policy.references)))
+            | set(map(frozenset, policy.intersections)),
+            _judgement(policy, baselines),
+            baselines,
+            int(hashlib.sha256(rows.rows.cube().to_bytes()).hexdigest()[:12], 16),
+        )
+
+    def results(self, rows: GateRows, cube: OutcomeCube, **options: int) -> tuple[Result, ...]:
+        """All metrics, without the full intersection, which the core always measures, unless the policy asks for it."""
+        confidence = self.judgement.confidence
+        measured = (
+            *measure(cube, self.plan, confidence=confidence, seed=self.seed, **options),
+            *measure_drift(cube, self.baselines, self.judgement),
+        )
+        kept = [one for one in measured if not one.attribute or frozenset(one.attribute.split(SEPARATOR)) in self.asked]
+        if rows.features is not None or not self.judgement.bound(INDIVIDUAL).is_open:
+            features, decision, details = self._sample(rows)
+            kept.append(measure_individual_fairness(features, decision, confidence=confidence, details=details))
+        return judge(kept, self.judgement)
+
+    def by_fold(self, rows: GateRows) -> dict[Key, dict[str, Result]]:
+        found: dict[Key, dict[str, Result]] = {}
+        for fold in [] if rows.fold is None else sorted(set(rows.fold)):
+            part = rows.where(rows.fold == fold)
+            for result in self.results(part, part.rows.cube(), draws=FOLD_DRAWS):
+                found.setdefault(result.key, {})[str(fold)] = result
+        return found
+
+    def _sample(self, rows: GateRows) -> tuple[Any, Any, dict[str, Any]]:
+        """People with every feature, drawn by the seed where they are too many to compare each with each."""
+        if rows.features is None:
+            return np.zeros((0, 0)), np.zeros(0), {}
+        whole = np.flatnonzero(np.isfinite(rows.features).all(axis=1))
+        chosen = np.sort(np.random.default_rng(self.seed).permutation(whole)[:SAMPLE])
+        details = {"rule": "random", "seed": self.seed, "size": SAMPLE, "n": len(chosen), "of": len(whole)}
+        return rows.features[chosen], rows.rows.decision[chosen], details
+
+
+def _levels(frame: pd.DataFrame, policy: GatePolicy, baseline: pd.DataFrame | None) -> dict[str, tuple[str, ...]]:
+    """The declared levels and, where none are declared, those of the data and of the baseline together."""
+    levels = dict(policy.levels)
+    for name in policy.references:
+        if name not in levels and baseline is not None and name in frame.columns and name in baseline.columns:
+            found = [level_names(each[name]).dropna().unique() for each in (frame, baseline)]
+            levels[name] = tuple(sorted({str(level) for part in found for level in part}))
+    return levels
+
+
+def _plan(policy: GatePolicy, rows: GateRows) -> Plan:
     everything = frozenset(policy.references)
     for names in policy.intersections:
         if len(set(names)) != 2 and set(names) != everything:
             raise GateInputError(f"the intersection {', '.join(names)} is neither a pair nor all attributes together")
     pairs = tuple((names[0], names[1]) for names in policy.intersections if len(set(names)) == 2)
     plan = Plan(policy.references, pairs)
-    plan.groupings(rows.schema)
+    plan.groupings(rows.rows.schema)
     return plan
 
 
-def _cube(rows: Rows) -> OutcomeCube:
-    return OutcomeCube.count(rows.schema, rows.codes, rows.decision, rows.outcome, rows.score)
+def _baselines(policy: GatePolicy, plan: Plan, before: GateRows | None) -> tuple[Baseline, ...]:
+    found = [Baseline("population", policy.population, {})] if policy.population else []
+    if before is not None:
+        names = [SEPARATOR.join(names) for names in plan.groupings(before.rows.schema)]
+        found.append(baseline_of(before.rows.cube(), "baseline", names))
+    return tuple(found)
 
 
-def _asked(results: Sequence[Result], policy: GatePolicy) -> tuple[Result, ...]:
-    """Without the full intersection, which the core always measures, unless the policy asks for it."""
-    asked = {frozenset([name]) for name in policy.references} | {frozenset(names) for names in policy.intersections}
-    return tuple(result for result in results if frozenset(result.attribute.split("*")) in asked)
+def _judgement(policy: GatePolicy, baselines: Sequence[Baseline]) -> Policy:
+    """The policy's bounds; of the default ones only those that there is a baseline for."""
+    if policy.own_bounds:
+        return policy.judgement
+    missing = {
+        metric
+        for metric, declared in (
+            (REPRESENTATION, any(each.representation for each in baselines)),
+            (SCORES, any(each.score_bins for each in baselines)),
+        )
+        if not declared
+    }
+    bounds = {metric: bound for metric, bound in policy.judgement.bounds.items() if metric not in missing}
+    return replace(policy.judgement, bounds=bounds)
 
 
 def _below_share(result: Result, judgement: Policy) -> bool:
-    return result.measurement.share < judgement.minimum_share
-
-
-def _folds(
-    rows: Rows, plan: Plan, policy: GatePolicy, seed: int, wanted: set[Key]
-) -> dict[Key, dict[str, float | None]]:
-    if rows.fold is None:
-        return {}
-    found: dict[Key, dict[str, float | None]] = {}
-    for fold in sorted(set(rows.fold)):
-        part = _cube(rows.where(rows.fold == fold))
-        for result in evaluate(part, plan, policy.judgement, seed=seed, draws=FOLD_DRAWS):
-            if result.key in wanted:
-                found.setdefault(result.key, {})[str(fold)] = result.value
-    return found
-
-
-def _range(values: dict[str, float | None]) -> float:
-    measured = [value for value in values.values() if value is not None]
-    return max(measured) - min(measured) if len(measured) > 1 else 0.0
-
-
-def _compare(
-    frame: pd.DataFrame,
-    baseline: pd.DataFrame,
-    policy: GatePolicy,
-    plan: Plan,
-    counting: Sequence[Result],
-    seed: int,
-) -> Comparison:
-    ours, theirs = same_people(frame, baseline, policy.columns)
-    now, before = rows_of(ours, policy), rows_of(theirs, policy)
-    decisions = float((now.decision != before.decision).mean()) if "weight" not in policy.columns else 0.0
-    scores = None
-    if now.score is not None and before.score is not None and len(now.score) == len(before.score):
-        both = ~(np.isnan(now.score) | np.isnan(before.score))
-        scores = float(np.abs(now.score[both] - before.score[both]).mean()) if both.any() else None
-    earlier = {
-        one.key: one.value for one in evaluate(_cube(before), plan, policy.judgement, seed=seed, draws=FOLD_DRAWS)
-    }
-    changes = {
-        one.key: abs(one.value - was)
-        for one in counting
-        if one.value is not None and (was := earlier.get(one.key)) is not None
-    }
-    worst = max(changes, key=lambda key: changes[key], default=None)
-    measured = {"decisions": decisions, "scores": scores, "fairness": changes[worst] if worst else 0.0}
-    exceeded = tuple(
-        f"{kind} changed by {value:.4g}, more than the tolerated {policy.tolerance[kind]:.4g}"
-        for kind, value in measured.items()
-        if value is not None and kind in policy.tolerance and value > policy.tolerance[kind]
-    )
-    return Comparison(
-        rows=len(ours),
-        decisions=decisions,
-        scores=scores,
-        fairness=measured["fairness"] or 0.0,
-        fairness_metric=name_of(worst) if worst else None,
-        exceeded=exceeded,
-    )
+    """Whether the result rests on a group that is too small to count; what is missing for everybody always counts."""
+    missing = result.group is None and result.measurement.gap is not None
+    return result.measurement.share < judgement.minimum_share and not missing
 
 
 def _decide(
-    counting: Sequence[Result], unstable: Sequence[Key], comparison: Comparison | None
+    counting: Sequence[Result], judgement: Policy, unstable: Sequence[Key], comparison: Comparison | None
 ) -> tuple[GateVerdict, tuple[str, ...]]:
     failures = [f"{name_of(one.key)} is a breach ({one.severity})" for one in counting if one.verdict == "breach"]
     failures += [f"{name_of(key)} varies more over the folds than tolerated" for key in unstable]
@@ -227,6 +261,11 @@ def _decide(
     if failures:
         return "fail", tuple(failures)
     open_questions = [f"{name_of(one.key)}: {one.reason}" for one in counting if one.verdict != "within"]
-    if not counting:
-        open_questions.append("the policy puts no bound on anything that the data allow to measure")
+    judged = {one.metric for one in counting}
+    bounded = [metric for metric, bound in judgement.bounds.items() if not bound.is_open]
+    open_questions += [
+        f"{metric} has a bound, and nothing in the data to put it to" for metric in bounded if metric not in judged
+    ]
+    if not bounded:
+        open_questions.append("the policy puts no bound on anything")
     return ("inconclusive", tuple(open_questions)) if open_questions else ("pass", ())

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from biasgov.fairness.policy import DEFAULT_POLICY, Bound, Policy
+from biasgov.fairness.policy import DEFAULT_POLICY, Policy
 from biasgov.gate.rows import GateInputError
 
 KEYS = {
     "favourable",
     "positive",
     "columns",
+    "features",
     "attributes",
     "intersections",
     "bounds",
@@ -40,10 +42,16 @@ class GatePolicy:
         Column name by role: decision, and where there are any label, score, fold, weight, id.
     references, levels
         Reference level by attribute; the declared levels where the file declares them, else those of the data.
+    population
+        By attribute, where it is declared: the share of each level among the people whom the model serves.
+    features
+        Columns by which people are alike, for the individual fairness distance.
     intersections
         Pairs of attributes, or more, that are measured together.
     judgement
         Bounds and the evidence a verdict needs.
+    own_bounds
+        Whether the file states its bounds; otherwise they are the default ones.
     baseline
         Outputs of the model before a change, read relative to the policy file.
     tolerance
@@ -58,6 +66,9 @@ class GatePolicy:
     levels: Mapping[str, tuple[str, ...]]
     intersections: tuple[tuple[str, ...], ...]
     judgement: Policy
+    own_bounds: bool = True
+    population: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    features: tuple[str, ...] = ()
     baseline: Path | None = None
     tolerance: Mapping[str, float] = field(default_factory=dict)
 
@@ -70,8 +81,10 @@ def read_policy(path: Path) -> GatePolicy:
     GateInputError
         Naming the key that is missing, unknown or wrong.
     """
-    import yaml
-
+    try:
+        import yaml
+    except ImportError as error:
+        raise GateInputError("PyYAML is not installed; the gate needs: pip install 'biasgov[gate]'") from error
     try:
         content = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError) as error:
@@ -92,18 +105,23 @@ def parse_policy(content: Any, *, folder: Path) -> GatePolicy:
     attributes = _mapping(given.get("attributes"), "attributes")
     if not attributes:
         raise GateInputError("attributes is empty: name at least one protected attribute with its reference")
-    references, levels = {}, {}
+    references, levels, population = {}, {}, {}
     for name, declared in attributes.items():
         fields = _mapping(declared, f"attributes.{name}")
-        _only(fields, {"reference", "levels"}, f"attributes.{name}")
+        _only(fields, {"reference", "levels", "population"}, f"attributes.{name}")
         if "reference" not in fields:
             raise GateInputError(
                 f"attributes.{name}.reference is missing: choose the group that others are compared with"
             )
         references[str(name)] = str(fields["reference"])
         if "levels" in fields:
-            levels[str(name)] = tuple(str(level) for level in fields["levels"])
-    intersections = tuple(tuple(str(name) for name in group) for group in given.get("intersections") or ())
+            levels[str(name)] = tuple(map(str, _list(fields["levels"], f"attributes.{name}.levels")))
+        if "population" in fields:
+            population[str(name)] = _shares(fields["population"], f"attributes.{name}.population")
+    intersections = tuple(
+        tuple(map(str, _list(group, "each of intersections")))
+        for group in _list(given.get("intersections") or [], "intersections")
+    )
     for group in intersections:
         for name in group:
             if name not in references:
@@ -122,6 +140,9 @@ def parse_policy(content: Any, *, folder: Path) -> GatePolicy:
         levels=levels,
         intersections=intersections,
         judgement=_judgement(given),
+        own_bounds=given.get("bounds") is not None,
+        population=population,
+        features=tuple(_text(name, "features") for name in _list(given.get("features") or [], "features")),
         baseline=None if baseline is None else folder / _text(baseline, "baseline"),
         tolerance=tolerance,
     )
@@ -152,6 +173,19 @@ def _mapping(value: Any, name: str) -> Mapping[str, Any]:
     return value
 
 
+def _list(value: Any, name: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise GateInputError(f"{name} must be a list, not {value!r}")
+    return value
+
+
+def _shares(value: Any, name: str) -> dict[str, float]:
+    shares = {str(level): _number(share, f"{name}.{level}") for level, share in _mapping(value, name).items()}
+    if not math.isclose(sum(shares.values()), 1.0, abs_tol=0.01):
+        raise GateInputError(f"{name} adds up to {sum(shares.values()):g}, not to 1")
+    return shares
+
+
 def _only(value: Mapping[str, Any], known: set[str], name: str) -> None:
     strange = sorted(str(key) for key in value if key not in known)
     if strange:
@@ -165,9 +199,6 @@ def _text(value: Any, name: str) -> str:
 
 
 def _number(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise GateInputError(f"{name} must be a number of at least 0, not {value!r}")
     return float(value)
-
-
-__all__ = ["Bound", "GatePolicy", "parse_policy", "read_policy"]

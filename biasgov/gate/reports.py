@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import html
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
 
 from biasgov.fairness.verdicts import Result
-from biasgov.gate.decide import GateReport, name_of
+from biasgov.gate.decide import GateReport, name_of, spread
 
 WORDS = {
     "within": "within bounds",
@@ -15,11 +16,15 @@ WORDS = {
     "inconclusive": "too little evidence",
     "not_estimable": "not estimable",
 }
+EVERYBODY = "everybody"
 SENTENCES = {
     "pass": "Pass: every judged result lies within its bound.",
     "fail": "Fail: a bound or a tolerance is broken.",
     "inconclusive": "Cannot judge: the evidence does not suffice for a pass.",
 }
+
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that no XML document may hold; a level of a file may."""
 
 
 def terminal(report: GateReport) -> str:
@@ -38,7 +43,9 @@ def junit(report: GateReport) -> str:
     failures = skipped = tests = 0
     for result in _judged(report):
         tests += 1
-        case = ET.SubElement(suite, "testcase", classname=f"fairness.{result.attribute}", name=name_of(result.key))
+        case = ET.SubElement(
+            suite, "testcase", classname=f"fairness.{result.attribute or EVERYBODY}", name=name_of(result.key)
+        )
         text = f"{_value(result.value)} {_interval(result)}, bound {_bound(result)}, n {result.n}"
         if result.verdict == "breach" and result.key not in report.skipped:
             failures += 1
@@ -56,6 +63,10 @@ def junit(report: GateReport) -> str:
             failures += 1
             ET.SubElement(case, "failure", message=title).text = "\n".join(problems)
     suite.attrib.update(tests=str(tests), failures=str(failures), skipped=str(skipped), errors="0")
+    for element in suite.iter():
+        element.text = element.text and _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", element.text)
+        for name, text in element.attrib.items():
+            element.attrib[name] = _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
@@ -64,7 +75,8 @@ def page(report: GateReport) -> str:
     reasons = "".join(f"<li>{html.escape(reason)}</li>" for reason in report.reasons)
     body = "".join(_row(result, report) for result in _judged(report))
     rest = "".join(_row(result, report) for result in report.results if not result.judged)
-    head = "<tr>" + "".join(f"<th scope=col>{name}</th>" for name in _COLUMNS) + "</tr>"
+    columns = [name.format(confidence=f"{100 * report.confidence:g} %") for name in _COLUMNS]
+    head = "<tr>" + "".join(f"<th scope=col>{name}</th>" for name in columns) + "</tr>"
     compared = "".join(f"<li>{html.escape(line)}</li>" for line in _comparison_lines(report) if line)
     return _PAGE.format(
         verdict=report.verdict,
@@ -90,8 +102,8 @@ def _cells(result: Result, report: GateReport) -> tuple[str, ...]:
         verdict = f"{verdict} ({result.severity})"
     return (
         result.metric,
-        result.attribute,
-        result.group or "all groups",
+        result.attribute or EVERYBODY,
+        result.group or ("all groups" if result.attribute else ""),
         f"{result.n:,}",
         _value(result.value),
         _interval(result),
@@ -121,12 +133,15 @@ def _comparison_lines(report: GateReport) -> list[str]:
     if one is None:
         return []
     scores = "no scores" if one.scores is None else f"scores moved by {one.scores:.4f} on average"
-    return [
+    lines = [
         "",
         f"{one.rows:,} people compared: {one.decisions:.2%} of the decisions changed; {scores}; "
         f"the largest change of a judged metric is {one.fairness:.4f}"
         + (f" ({one.fairness_metric})" if one.fairness_metric else ""),
     ]
+    if one.only_now or one.only_before:
+        lines.append(f"{one.only_now:,} people are in the data only, {one.only_before:,} in the baseline only")
+    return lines
 
 
 def _row(result: Result, report: GateReport) -> str:
@@ -135,10 +150,12 @@ def _row(result: Result, report: GateReport) -> str:
 
 
 def _folds(result: Result, report: GateReport) -> str:
-    return ", ".join(f"{fold}: {_value(value)}" for fold, value in report.folds.get(result.key, {}).items())
+    folds = report.folds.get(result.key, {})
+    listed = ", ".join(f"{fold}: {_value(one.value)}" for fold, one in folds.items())
+    return f"{listed}; range {spread(folds):.3f}" if listed else ""
 
 
-_COLUMNS = ("metric", "attribute", "group", "n", "value", "95 % interval", "bound", "verdict", "by fold")
+_COLUMNS = ("metric", "attribute", "group", "n", "value", "{confidence} interval", "bound", "verdict", "by fold")
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">

@@ -11,38 +11,33 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from biasgov.fairness.schema import MAXIMUM_LEVELS, Axis, CubeSchema
+from biasgov.fairness.frames import Rows, level_names, rows_of_frame
 
 if TYPE_CHECKING:
     from biasgov.gate.policy import GatePolicy
 
 READERS = {".parquet": pd.read_parquet, ".pq": pd.read_parquet, ".csv": pd.read_csv}
+MOST_FOLDS = 100
 
 
 class GateInputError(Exception):
     """The data or the policy cannot be used; the message says which part and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows as the cube wants them: codes (int8 per attribute), decision, outcome (-1 unknown), score (NaN none)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class GateRows:
+    """The rows of a file: what is counted, and beside it the fold (text) and the features (numbers, NaN missing)."""
 
-    schema: CubeSchema
-    codes: tuple[npt.NDArray[np.int8], ...]
-    decision: npt.NDArray[np.uint8]
-    outcome: npt.NDArray[np.int8]
-    score: npt.NDArray[np.float64] | None
+    rows: Rows
     fold: npt.NDArray[Any] | None
+    features: npt.NDArray[np.float64] | None
 
-    def where(self, kept: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Rows:
-        """The rows that a mask, or a list of positions, names."""
-        return Rows(
-            self.schema,
-            tuple(code[kept] for code in self.codes),
-            self.decision[kept],
-            self.outcome[kept],
-            None if self.score is None else self.score[kept],
+    def where(self, kept: npt.NDArray[np.bool_]) -> GateRows:
+        """The rows that a mask names."""
+        return GateRows(
+            self.rows.where(kept),
             None if self.fold is None else self.fold[kept],
+            None if self.features is None else self.features[kept],
         )
 
 
@@ -62,151 +57,110 @@ def read_frame(path: Path) -> pd.DataFrame:
     return frame
 
 
-def rows_of(frame: pd.DataFrame, policy: GatePolicy) -> Rows:
+def rows_of(frame: pd.DataFrame, policy: GatePolicy) -> GateRows:
     """Check and encode the columns that the policy names.
 
     Raises
     ------
     GateInputError
-        A column is missing; the decision has missing or more than two values, or one class only; labels have more
-        than two values; scores are infinite or outside [0, 1]; an attribute has undeclared or too many levels.
+        What `rows_of_frame` refuses; besides, everybody got the same decision, the reference group does not occur,
+        a row has no fold, or a feature is no number.
     """
     columns = policy.columns
-    missing = [name for name in (*columns.values(), *policy.references) if name not in frame.columns]
+    beside = [name for name in (columns.get("fold"), *policy.features) if name is not None]
+    missing = [name for name in beside if name not in frame.columns]
     if missing:
-        raise GateInputError(
-            f"the data has no column {', '.join(map(repr, missing))}; it has {', '.join(map(str, frame.columns))}"
-        )
-    schema, codes = _attributes(frame, policy)
-    rows = Rows(
-        schema=schema,
-        codes=codes,
-        decision=_decision(frame[columns["decision"]], policy.favourable),
-        outcome=_outcome(frame[columns["label"]], policy.positive)
-        if "label" in columns
-        else np.full(len(frame), -1, np.int8),
-        score=_score(frame[columns["score"]]) if "score" in columns else None,
-        fold=_fold(frame[columns["fold"]]) if "fold" in columns else None,
-    )
-    return _repeated(rows, frame[columns["weight"]]) if "weight" in columns else rows
-
-
-def _attributes(frame: pd.DataFrame, policy: GatePolicy) -> tuple[CubeSchema, tuple[npt.NDArray[np.int8], ...]]:
-    axes, codes = [], []
-    for name, reference in policy.references.items():
-        column = frame[name]
-        text = column.astype("string")
-        found = sorted(text.dropna().unique().tolist())
-        levels = policy.levels.get(name, tuple(found))
-        strange = [level for level in found if level not in levels]
-        if strange:
-            raise GateInputError(f"attribute {name!r} has the level {strange[0]!r}, which the policy does not declare")
-        if len(levels) > MAXIMUM_LEVELS:
-            raise GateInputError(
-                f"attribute {name!r} has {len(levels):,} levels, more than {MAXIMUM_LEVELS}: group them first"
-            )
-        if reference not in levels:
-            raise GateInputError(
-                f"the reference {reference!r} of {name!r} is not among its levels: {', '.join(levels)}"
-            )
-        code = pd.Categorical(text, categories=list(levels)).codes.astype(np.int8)
-        axes.append((name, levels))
-        codes.append(np.where(code < 0, np.int8(len(levels)), code).astype(np.int8))
+        raise GateInputError(f"the data has no column {', '.join(map(repr, missing))}")
+    attributes = {name: policy.levels.get(name) for name in policy.references}
     try:
-        return CubeSchema(tuple(Axis(name, levels) for name, levels in axes)), tuple(codes)
+        rows = rows_of_frame(
+            frame,
+            attributes=attributes,
+            decision=columns["decision"],
+            outcome=columns.get("label"),
+            score=columns.get("score"),
+            weight=columns.get("weight"),
+            favourable=policy.favourable,
+            positive=policy.positive,
+        )
     except ValueError as error:
         raise GateInputError(str(error)) from error
-
-
-def _decision(column: pd.Series, favourable: Any) -> npt.NDArray[np.uint8]:
-    name = column.name
-    if column.isna().any():
-        raise GateInputError(f"column {name!r} has {int(column.isna().sum()):,} missing decisions")
-    values = column.unique().tolist()
-    if len(values) > 2:
-        raise GateInputError(f"column {name!r} has {len(values):,} different decisions, not two: {values[:4]!r} ...")
-    chosen = _matches(column, favourable)
-    if not chosen.any() and len(values) == 2:
+    for axis in rows.schema.axes:
+        reference = policy.references[axis.name]
+        if reference not in axis.levels:
+            raise GateInputError(
+                f"the reference {reference!r} of {axis.name!r} is not among its levels: {', '.join(axis.levels)}"
+            )
+    counted = rows.decision if rows.weight is None else rows.decision[rows.weight > 0]
+    if not counted.size:
+        raise GateInputError(f"column {columns['weight']!r} counts nobody: every weight is 0")
+    if counted.min() == counted.max():
+        same = frame[columns["decision"]].iloc[0]
         raise GateInputError(
-            f"no decision in column {name!r} equals the favourable value {favourable!r}; it has {values!r}"
+            f"column {columns['decision']!r} has one decision only ({same!r}): there is nothing to compare"
         )
-    if chosen.all() or not chosen.any():
-        raise GateInputError(f"column {name!r} has one decision only ({values[0]!r}): there is nothing to compare")
-    return chosen.astype(np.uint8)
-
-
-def _outcome(column: pd.Series, positive: Any) -> npt.NDArray[np.int8]:
-    known = column.notna().to_numpy()
-    values = column[known].unique().tolist()
-    if len(values) > 2:
-        raise GateInputError(
-            f"column {column.name!r} has {len(values):,} different labels, not two: {values[:4]!r} ..."
-        )
-    chosen = _matches(column, positive)
-    if known.any() and len(values) == 2 and not chosen.any():
-        raise GateInputError(
-            f"no label in column {column.name!r} equals the positive value {positive!r}; it has {values!r}"
-        )
-    return np.where(known, chosen, -1).astype(np.int8)
-
-
-def _matches(column: pd.Series, value: Any) -> npt.NDArray[np.bool_]:
-    """Equality that takes 1, 1.0, True and "1" for the same decision, as files of different kinds write it."""
-    if pd.api.types.is_numeric_dtype(column) and not isinstance(value, str):
-        same = pd.to_numeric(column) == float(value)
-    else:
-        same = column.astype("string") == str(value)
-    chosen: npt.NDArray[np.bool_] = same.fillna(False).to_numpy(dtype=bool)
-    return chosen
-
-
-def _score(column: pd.Series) -> npt.NDArray[np.float64]:
-    try:
-        score: npt.NDArray[np.float64] = pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
-    except (ValueError, TypeError) as error:
-        raise GateInputError(f"column {column.name!r} holds scores that are not numbers: {error}") from error
-    wrong = np.isinf(score) | (score < 0) | (score > 1)
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
-        raise GateInputError(f"column {column.name!r} has the score {score[row]!r} in row {row}, outside [0, 1]")
-    return score
+    return GateRows(
+        rows,
+        _fold(frame[columns["fold"]]) if "fold" in columns else None,
+        _features(frame, policy.features) if policy.features else None,
+    )
 
 
 def _fold(column: pd.Series) -> npt.NDArray[Any]:
-    if column.isna().any():
-        raise GateInputError(f"column {column.name!r} has rows without a fold")
-    folds: npt.NDArray[Any] = column.astype("string").to_numpy(dtype=object)
-    if len(set(folds)) > 100:
-        raise GateInputError(f"column {column.name!r} has {len(set(folds)):,} folds, more than 100")
+    text = level_names(column)
+    if text.isna().any():
+        raise GateInputError(f"column {column.name!r} has {int(text.isna().sum()):,} rows without a fold")
+    if text.nunique() > MOST_FOLDS:
+        raise GateInputError(f"column {column.name!r} has {text.nunique():,} folds, more than {MOST_FOLDS}")
+    folds: npt.NDArray[Any] = text.to_numpy(dtype=object)
     return folds
 
 
-def _repeated(rows: Rows, column: pd.Series) -> Rows:
-    weight = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    if np.isnan(weight).any() or (weight < 0).any() or (weight != np.floor(weight)).any():
-        raise GateInputError(
-            f"column {column.name!r} must hold whole numbers of at least 0: a row stands for that many people"
-        )
-    if weight.sum() > 100_000_000:
-        raise GateInputError(f"column {column.name!r} adds up to more than 100,000,000 people")
-    return rows.where(np.repeat(np.arange(len(weight)), weight.astype(np.int64)))
+def _features(frame: pd.DataFrame, names: tuple[str, ...]) -> npt.NDArray[np.float64]:
+    for name in names:
+        if not pd.api.types.is_numeric_dtype(frame[name]):
+            raise GateInputError(f"the feature {name!r} does not hold numbers: encode its categories first")
+    matrix: npt.NDArray[np.float64] = frame[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
+    if np.isinf(matrix).any():
+        column = names[int(np.flatnonzero(np.isinf(matrix).any(axis=0))[0])]
+        raise GateInputError(f"the feature {column!r} holds an infinite value")
+    return matrix
 
 
-def same_people(
-    frame: pd.DataFrame, before: pd.DataFrame, columns: Mapping[str, str]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Both frames in the same order of the same people: by the id column, or else row by row."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Matched:
+    """The same people before and after, in the same order, and how many are on one side only."""
+
+    now: pd.DataFrame
+    before: pd.DataFrame
+    only_now: int
+    only_before: int
+
+
+def same_people(frame: pd.DataFrame, before: pd.DataFrame, columns: Mapping[str, str]) -> Matched:
+    """Match by the id column, or else row by row.
+
+    Raises GateInputError where they cannot be matched: another number of rows without an id, an id that is missing or
+    occurs twice, nobody in common.
+    """
     key = columns.get("id")
     if key is None:
         if len(frame) != len(before):
             raise GateInputError(
                 f"the baseline has {len(before):,} rows and the data {len(frame):,}: name columns.id to match them"
             )
-        return frame.reset_index(drop=True), before.reset_index(drop=True)
+        return Matched(frame.reset_index(drop=True), before.reset_index(drop=True), 0, 0)
     for one, name in ((frame, "data"), (before, "baseline")):
-        if key not in one.columns or one[key].duplicated().any():
-            raise GateInputError(f"the {name} must have a column {key!r} without duplicates, to be matched by it")
+        if key not in one.columns or one[key].isna().any() or one[key].duplicated().any():
+            raise GateInputError(
+                f"the {name} must have a column {key!r} without gaps and duplicates, to be matched by it"
+            )
     shared = before[key][before[key].isin(frame[key])]
     if shared.empty:
         raise GateInputError(f"the baseline and the data share no value of {key!r}")
-    return frame.set_index(key).loc[shared].reset_index(), before.set_index(key).loc[shared].reset_index()
+    return Matched(
+        frame.set_index(key).loc[shared].reset_index(),
+        before.set_index(key).loc[shared].reset_index(),
+        len(frame) - len(shared),
+        len(before) - len(shared),
+    )

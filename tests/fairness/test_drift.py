@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from biasgov.fairness.cube import CubeSchema, OutcomeCube
-from biasgov.fairness.drift import Baseline, measure_drift, shift
+from biasgov.fairness.drift import Baseline, baseline_of, measure_drift, shift
 from biasgov.fairness.evaluation import Bound, Policy, judge
 
 SCHEMA = CubeSchema.of({"sex": ("female", "male"), "age": ("young", "old")})
@@ -144,3 +144,47 @@ def test_an_intersection_is_compared_where_a_baseline_declares_it():
         "sex*age",
     )
     assert found.value == pytest.approx(index(np.full(4, 0.25), np.array([0.4, 0.2, 0.4, 0.0]) * 100 + 0.5), rel=1e-9)
+
+
+def test_a_counted_baseline_is_a_second_sample():
+    before, now = np.array([40, 35, 25]), np.array([110, 60, 30])
+    found = shift(before, now, confidence=0.95, counted=True)
+    assert found.value == pytest.approx(index(before / 100, now / 200))
+    assert found.p == pytest.approx(stats.chi2_contingency(np.stack([before, now]), correction=False).pvalue)
+    exact = shift(before, now, confidence=0.95)
+    assert found.low < exact.low
+    assert found.high > exact.high
+
+
+@pytest.mark.parametrize(
+    ("expected", "truth"),
+    [
+        ([0.4, 0.6], [0.4, 0.6]),
+        ([0.4, 0.6], [0.2, 0.8]),
+        ([0.05, 0.15, 0.2, 0.25, 0.35], [0.2, 0.25, 0.2, 0.2, 0.15]),
+    ],
+)
+@pytest.mark.parametrize(("m", "n"), [(300, 2000), (1500, 400)])
+def test_the_interval_allows_for_the_noise_of_a_counted_baseline(m, n, expected, truth):
+    rng = np.random.default_rng(18)
+    target = index(np.array(expected), np.array(truth))
+    sides = zip(rng.multinomial(m, expected, 400), rng.multinomial(n, truth, 400), strict=True)
+    shifts = [shift(before, now, confidence=0.95, counted=True) for before, now in sides]
+    assert np.mean([each.low <= target + 1e-12 and target <= each.high for each in shifts]) >= 0.92
+    assert np.mean([each.low > target + 1e-12 for each in shifts]) <= 0.05
+    if target == 0:
+        assert np.mean([each.p < 0.05 for each in shifts]) <= 0.08
+
+
+def test_other_rows_make_a_baseline_of_groups_and_score_bins():
+    before = baseline_of(cube(120, 80, 10, score=0.98), "before", ["sex", "age", "sex*age"])
+    assert before.counted
+    assert before.representation["sex"] == {"female": 120, "male": 80}
+    assert sum(before.representation["sex*age"].values()) == 200
+    assert before.score_bins["sex"]["male"] == [0] * 19 + [80]
+    assert sum(before.score_bins[""][""]) == 210
+    same = [m for m in measure_drift(cube(120, 80, 10, score=0.98), [before], BOUNDED) if m.attribute != "age"]
+    assert len(same) == 5
+    assert {(one.value, one.p) for one in same} == {(0.0, 1.0)}
+    scoreless = baseline_of(cube(5, 0), "before", ["sex"])
+    assert (scoreless.representation, scoreless.score_bins) == ({"sex": {"female": 5, "male": 0}}, {})

@@ -165,7 +165,7 @@ BAD = {
     "missing decision": (lambda f: f.assign(approved=f["approved"].where(f.index > 3)), {}, "missing decisions"),
     "infinite score": (lambda f: f.assign(score=np.inf), {}, "outside [0, 1]"),
     "a million groups": (lambda f: f.assign(sex=f.index.astype(str)), sexes(reference="0"), "levels"),
-    "unknown level": (lambda f: f, sexes(reference="Male", levels=["Male"]), "does not declare"),
+    "unknown level": (lambda f: f, sexes(reference="Male", levels=["Male"]), "which is not declared"),
     "absent reference": (lambda f: f, sexes(reference="man"), "'man'"),
     "unknown metric": (lambda f: f, {"bounds": {"fairness": {"lower": 1}}}, "unknown metric"),
     "unknown key": (lambda f: f, {"bound": {}}, "the policy has no bound"),
@@ -205,3 +205,193 @@ def test_a_file_that_is_not_there_or_not_a_table_is_bad_input(
     policy.write_text("{")
     assert main(["gate", str(broken), "--policy", str(policy)]) == 3
     assert capsys.readouterr().err.count("biasgov gate:") == 4
+
+
+def only(report: dict, metric: str, group: str | None, attribute: str = "sex") -> dict:
+    (found,) = [
+        one
+        for one in report["results"]
+        if (one["metric"], one["attribute"], one["group"]) == (metric, attribute, group)
+    ]
+    return found
+
+
+def test_folds_are_told_for_every_metric_with_their_intervals_and_range(gate: Gate) -> None:
+    frame = people(8000).assign(fold=np.arange(8000) // 2 % 5)
+    assert gate(frame, POLICY | {"columns": POLICY["columns"] | {"fold": "fold"}}) == 0
+    for metric in ("selection_rate", "tpr", "brier", "demographic_parity_ratio"):
+        found = only(gate.report, metric, "Female")
+        assert set(found["folds"]) == set("01234")
+        assert found["fold_range"] == pytest.approx(max(found["folds"].values()) - min(found["folds"].values()))
+        for fold in found["fold_details"]:
+            assert fold["interval"][0] < fold["value"] < fold["interval"][1]
+            assert fold["value"] == found["folds"][fold["fold"]]
+    assert "; range 0." in (gate.folder / "out.html").read_text()
+
+
+def test_alike_people_with_other_decisions_break_a_bound_on_individual_fairness(gate: Gate) -> None:
+    policy = POLICY | {
+        "features": ["income", "age"],
+        "bounds": {"individual_fairness_distance": {"upper": 0.1}},
+    }
+    frame = people(3000)
+    rng = np.random.default_rng(1)
+    frame["income"], frame["age"] = rng.normal(size=3000), rng.normal(size=3000)
+    assert gate(frame, policy) == 1
+    found = only(gate.report, "individual_fairness_distance", None, "")
+    assert found["value"] == pytest.approx(0.5, abs=0.05)
+    assert (found["n"], found["details"]["of"], found["details"]["neighbours"]) == (2000, 3000, 5)
+    alike = frame.assign(approved=(frame["income"] > 0).astype(int))
+    assert gate(alike, policy) == 0
+    assert gate(frame.drop(columns=["income"]), policy) == 3
+    assert gate(frame.assign(income="much"), policy) == 3
+
+
+def test_a_bound_that_nothing_can_be_put_to_is_not_passed(gate: Gate, capsys: pytest.CaptureFixture[str]) -> None:
+    for bounds, message in (
+        ({"individual_fairness_distance": {"upper": 0.1}}, "no_features"),
+        ({"representation_psi": {"upper": 0.2}}, "no_baseline"),
+        ({"score_psi": {"upper": 0.2}}, "no_baseline"),
+        ({}, "no bound on anything"),
+    ):
+        assert gate(people(), POLICY | {"bounds": bounds}) == 2, bounds
+        assert message in capsys.readouterr().out
+
+
+def test_a_bound_whose_groups_are_all_too_small_to_count_is_not_passed(gate: Gate) -> None:
+    frame = people(4000)
+    frame["sex"] = np.where(np.arange(4000) % 80, "Male", "Female")
+    assert gate(frame, POLICY | {"bounds": {"fnr_gap": {"upper": 0.5}}}) == 2
+
+
+def test_who_arrives_is_compared_with_the_declared_population(gate: Gate) -> None:
+    def policy(women: float) -> dict:
+        shares = {"Female": women, "Male": 1 - women}
+        return POLICY | {
+            "attributes": {"sex": {"reference": "Male", "population": shares}},
+            "bounds": {"representation_psi": {"upper": 0.2}},
+        }
+
+    assert gate(people(), policy(0.5)) == 0
+    assert gate(people(), policy(0.9)) == 1
+    assert (
+        gate(people(), policy(0.9) | {"attributes": sexes(reference="Male", population={"Female": 0.5})["attributes"]})
+        == 3
+    )
+
+
+def test_default_bounds_ask_for_drift_only_where_there_is_a_baseline(gate: Gate) -> None:
+    policy = {name: value for name, value in POLICY.items() if name != "bounds"}
+    fair = people(20_000)
+    gate(fair, policy)
+    assert not [one for one in gate.report["results"] if one["metric"].endswith("_psi")]
+    fair.to_parquet(gate.folder / "before.parquet")
+    moved = fair.assign(score=fair["score"] ** 3)
+    assert gate(moved, policy | {"baseline": "before.parquet"}) == 1
+    assert only(gate.report, "score_psi", "Female")["verdict"] == "breach"
+    assert only(gate.report, "representation_psi", None)["verdict"] == "within"
+
+
+def test_a_group_that_is_gone_since_the_baseline_is_a_shift(gate: Gate) -> None:
+    before = people(4000)
+    before.loc[before.index % 4 == 0, "sex"] = "Other"
+    before.to_parquet(gate.folder / "before.parquet")
+    bounds = {"representation_psi": {"upper": 0.2}}
+    assert gate(people(4000), POLICY | {"baseline": "before.parquet", "bounds": bounds}) == 1
+
+
+def test_a_baseline_says_how_many_people_it_shares_and_what_changed(gate: Gate) -> None:
+    before = people(4000).assign(person=np.arange(4000))
+    before.iloc[500:].to_parquet(gate.folder / "before.parquet")
+    policy = POLICY | {"columns": POLICY["columns"] | {"id": "person"}, "baseline": "before.parquet"}
+    gate(before.iloc[:3000], policy)
+    compared = gate.report["baseline"]
+    assert (compared["rows"], compared["only_now"], compared["only_before"]) == (2500, 500, 1000)
+    (ratio,) = [
+        one for one in compared["changes"] if (one["metric"], one["group"]) == ("demographic_parity_ratio", "Female")
+    ]
+    rates = [part.groupby("sex")["approved"].mean() for part in (before.iloc[500:], before.iloc[:3000])]
+    was, now = (each["Female"] / each["Male"] for each in rates)
+    assert (ratio["before"], ratio["after"]) == (pytest.approx(was), pytest.approx(now))
+
+
+def test_changed_decisions_are_counted_by_weight(gate: Gate) -> None:
+    before = people(100).assign(weight=1)
+    before.loc[0, "weight"] = 101
+    before.to_parquet(gate.folder / "before.parquet")
+    after = before.assign(approved=before["approved"].where(before.index > 0, 1 - before["approved"]))
+    gate(after, POLICY | WEIGHTED | {"baseline": "before.parquet"})
+    assert gate.report["baseline"]["decisions"] == pytest.approx(101 / 200)
+    assert gate.report["rows"] == 200
+
+
+def test_weights_count_as_that_many_equal_rows(gate: Gate) -> None:
+    frame = people(300).assign(weight=np.arange(300) % 5)
+    gate(frame, POLICY | WEIGHTED)
+    weighted = gate.report
+    gate(frame.loc[frame.index.repeat(frame["weight"])].reset_index(drop=True))
+    assert weighted == gate.report
+
+
+def test_levels_that_are_numbers_are_the_same_with_and_without_gaps(gate: Gate) -> None:
+    frame = people(4000).assign(sex=np.arange(4000) % 2 + 1)
+    policy = POLICY | sexes(reference=1)
+    assert gate(frame, policy) == 0
+    gaps = frame.assign(sex=frame["sex"].where(frame.index > 9))
+    assert gaps["sex"].dtype == float
+    assert gate(gaps, policy) == 0
+    assert only(gate.report, "selection_rate", "2")["n"] == 1995
+
+
+def test_unknown_as_text_is_unknown(gate: Gate) -> None:
+    frame = people(4000)
+    frame.loc[:399, "sex"] = "unknown"
+    assert gate(frame) == 0
+    assert gate.report["quality"]["coverage"]["sex"] == 0.9
+
+
+def test_everybody_unknown_cannot_be_judged_and_without_declared_levels_is_bad_input(gate: Gate) -> None:
+    frame = people().assign(sex=None)
+    assert gate(frame, POLICY | sexes(reference="Male", levels=["Female", "Male"])) == 2
+    assert gate(frame) == 3
+
+
+def test_a_single_group_cannot_be_judged(gate: Gate) -> None:
+    assert gate(people().assign(sex="Male")) == 2
+    assert "fewer_than_two_groups" in " ".join(gate.report["reasons"])
+
+
+def test_outcomes_of_one_class_leave_what_needs_both_unjudged(gate: Gate) -> None:
+    bounds = {"bounds": {"equalized_odds_difference": {"upper": 0.05}}}
+    assert gate(people().assign(repaid=1), POLICY | bounds) == 2
+    assert "empty_denominator" in " ".join(gate.report["reasons"])
+
+
+def test_a_level_with_a_control_character_still_gives_xml(gate: Gate) -> None:
+    frame = people().replace({"sex": {"Female": "Fem\x0bale"}})
+    assert gate(frame, suffix=".parquet") == 0
+    assert ET.parse(gate.folder / "out.xml").getroot().tag == "testsuite"
+
+
+@pytest.mark.parametrize("content", ["", "sex,approved,score,repaid\n", "sex\nMale\n", "\x00\x01"])
+def test_a_file_without_decisions_is_bad_input(gate: Gate, capsys: pytest.CaptureFixture[str], content: str) -> None:
+    (gate.folder / "policy.yaml").write_text(yaml.safe_dump(POLICY))
+    (gate.folder / "empty.csv").write_text(content)
+    assert main(["gate", str(gate.folder / "empty.csv"), "--policy", str(gate.folder / "policy.yaml")]) == 3
+    assert capsys.readouterr().err.startswith("biasgov gate: ")
+
+
+def test_a_wrong_command_line_is_bad_input_and_not_a_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["gate"], ["gate", "data.csv"], ["gate", "data.csv", "--policy", "p.yaml", "--strict"]):
+        with pytest.raises(SystemExit) as stopped:
+            main(arguments)
+        assert stopped.value.code == 3
+    assert "biasgov gate: " in capsys.readouterr().err
+
+
+def test_a_crash_is_not_taken_for_a_breach(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("biasgov.gate.decide.quality", lambda cube, plan: 1 / 0)
+    assert gate(people()) == 3
+    assert "ZeroDivisionError" in capsys.readouterr().err
