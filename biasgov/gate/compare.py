@@ -7,11 +7,19 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from biasgov.fairness.frames import Rows
 from biasgov.fairness.verdicts import Key, Result
 from biasgov.gate.policy import GatePolicy
-from biasgov.gate.rows import rows_of, same_people
+from biasgov.gate.rows import Matched
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """One of the two files: its rows, and the results that are compared."""
+
+    rows: Rows
+    results: Sequence[Result]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +74,9 @@ class Comparison:
         return asdict(self) | {"changes": [asdict(each) for each in self.changes], "exceeded": list(self.exceeded)}
 
 
-def compare(
-    frame: pd.DataFrame,
-    baseline: pd.DataFrame,
-    policy: GatePolicy,
-    *,
-    now: Sequence[Result],
-    before: Sequence[Result],
-) -> Comparison:
-    """Compare two files of outputs, person by person and metric by metric.
-
-    now: the judged results that count. before: all results of the baseline. A row that stands for many people counts
-    that often. Raises GateInputError where people cannot be matched.
-    """
-    matched = same_people(frame, baseline, policy.columns)
-    ours, theirs = rows_of(matched.now, policy).rows, rows_of(matched.before, policy).rows
+def compare(matched: Matched, now: Side, before: Side, policy: GatePolicy) -> Comparison:
+    """Compare two files of outputs, person by person and metric by metric. A row counts as often as its weight says."""
+    ours, theirs = now.rows.where(matched.now), before.rows.where(matched.before)
     weight = np.ones(len(ours)) if ours.weight is None else ours.weight.astype(np.float64)
     decisions = float(np.average(ours.decision != theirs.decision, weights=weight))
     scores = None
@@ -88,12 +84,12 @@ def compare(
         known = np.isfinite(ours.score) & np.isfinite(theirs.score) & (weight > 0)
         if known.any():
             scores = float(np.average(np.abs(ours.score - theirs.score)[known], weights=weight[known]))
-    changes = _changes(now, before)
+    changes = _changes(now.results, before.results)
     widest = max(changes, key=lambda change: change.size, default=None)
     fairness = widest.size if widest else 0.0
     measured = {"decisions": decisions, "scores": scores, "fairness": fairness}
     return Comparison(
-        rows=len(matched.now),
+        rows=len(ours),
         only_now=matched.only_now,
         only_before=matched.only_before,
         decisions=decisions,

@@ -20,9 +20,9 @@ from biasgov.fairness.metrics import measure
 from biasgov.fairness.policy import Plan, Policy
 from biasgov.fairness.schema import SEPARATOR
 from biasgov.fairness.verdicts import Key, Result, judge
-from biasgov.gate.compare import Comparison, compare
+from biasgov.gate.compare import Comparison, Side, compare
 from biasgov.gate.policy import GatePolicy
-from biasgov.gate.rows import GateInputError, GateRows, rows_of
+from biasgov.gate.rows import GateInputError, GateRows, rows_of, same_people
 
 GateVerdict = Literal["pass", "fail", "inconclusive"]
 EXIT_CODES: dict[GateVerdict, int] = {"pass": 0, "fail": 1, "inconclusive": 2}
@@ -117,7 +117,9 @@ def run_gate(frame: pd.DataFrame, policy: GatePolicy, *, baseline: pd.DataFrame 
     unstable = [one.key for one in counting if limit is not None and spread(folds.get(one.key, {})) > limit]
     comparison = None
     if baseline is not None and before is not None:
-        comparison = compare(frame, baseline, policy, now=counting, before=gate.results(before, before.rows.cube()))
+        earlier = gate.results(before, before.rows.cube())
+        matched = same_people(frame, baseline, policy.columns)
+        comparison = compare(matched, Side(rows.rows, counting), Side(before.rows, earlier), policy)
     verdict, reasons = _decide(counting, gate.judgement, unstable, comparison)
     return GateReport(
         verdict=verdict,

@@ -129,10 +129,10 @@ def _features(frame: pd.DataFrame, names: tuple[str, ...]) -> npt.NDArray[np.flo
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matched:
-    """The same people before and after, in the same order, and how many are on one side only."""
+    """Positions of the same people in both files, shape (people,) each, and how many are in one file only."""
 
-    now: pd.DataFrame
-    before: pd.DataFrame
+    now: npt.NDArray[np.int64]
+    before: npt.NDArray[np.int64]
     only_now: int
     only_before: int
 
@@ -149,18 +149,15 @@ def same_people(frame: pd.DataFrame, before: pd.DataFrame, columns: Mapping[str,
             raise GateInputError(
                 f"the baseline has {len(before):,} rows and the data {len(frame):,}: name columns.id to match them"
             )
-        return Matched(frame.reset_index(drop=True), before.reset_index(drop=True), 0, 0)
+        everybody = np.arange(len(frame))
+        return Matched(everybody, everybody, 0, 0)
     for one, name in ((frame, "data"), (before, "baseline")):
         if key not in one.columns or one[key].isna().any() or one[key].duplicated().any():
             raise GateInputError(
                 f"the {name} must have a column {key!r} without gaps and duplicates, to be matched by it"
             )
-    shared = before[key][before[key].isin(frame[key])]
-    if shared.empty:
+    found = pd.Index(frame[key]).get_indexer(pd.Index(before[key]))
+    shared = np.flatnonzero(found >= 0)
+    if not shared.size:
         raise GateInputError(f"the baseline and the data share no value of {key!r}")
-    return Matched(
-        frame.set_index(key).loc[shared].reset_index(),
-        before.set_index(key).loc[shared].reset_index(),
-        len(frame) - len(shared),
-        len(before) - len(shared),
-    )
+    return Matched(found[shared], shared, len(frame) - len(shared), len(before) - len(shared))
