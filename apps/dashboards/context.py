@@ -35,6 +35,7 @@ class Navigation:
 _PAGES = (
     ("Inbox", "inbox", "inbox.view", ("inbox", "approvals", "approval", "approval-sign")),
     ("Models", "models", "model.view", ("models", "model", "run")),
+    ("Training sets", "retraining", "model.view", ("retraining", "retraining-check")),
     ("Health", "health", "health.view", ("health",)),
 )
 

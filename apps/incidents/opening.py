@@ -123,7 +123,7 @@ def incident_open(
         title=f"{model.name}: incident {incident.pk} opened, {severity}"[:200],
         body=incident.title,
         severity=severity,
-        path=f"/incidents/{incident.pk}/",
+        path=f"/models/{model.slug}/",
         detected_at=now,
     )
     return incident
