@@ -73,6 +73,16 @@ def finding_events(opened: Iterable[tuple[datetime, str, str]]) -> list[Event]:
     return events
 
 
+def restriction_events(moments: Iterable[tuple[datetime, bool, str]]) -> list[Event]:
+    """Restrictions that came into force or were lifted: (moment, in force, reason) of each."""
+    return [
+        Event(at, "restriction", f"Restricted: {reason}", "restricted")
+        if in_force
+        else Event(at, "restriction", "The restriction was lifted.", "lifted")
+        for at, in_force, reason in moments
+    ]
+
+
 def latest(events: Sequence[Event], *, most: int, changes: int) -> tuple[tuple[Event, ...], tuple[Event, ...]]:
     """The entries to show at once and those behind them, both newest first.
 

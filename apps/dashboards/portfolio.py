@@ -60,7 +60,7 @@ class PortfolioEntry:
 
 
 def portfolio_entry(
-    spec: ModelSpec, row: PortfolioRow | None, fresh: Freshness, bounds: Mapping[str, Bound], open_findings: int
+    spec: ModelSpec, row: PortfolioRow | None, fresh: Freshness, bounds: Mapping[str, Bound], response: str
 ) -> PortfolioEntry:
     """What the table says of one model; `row` is None before its first run."""
     worst = row.worst if row else None
@@ -81,7 +81,7 @@ def portfolio_entry(
         window=WINDOWS.get(worst.window, "") if worst else "",
         spark=spark,
         spark_text=f"{_indicator(worst)}, last {SPARK_DAYS} days" if worst else "",
-        response=_response(open_findings),
+        response=response,
         coverage=percent(coverage, 1),
         low_coverage=coverage is not None and coverage < 0.9,
         fresh=_age(fresh),
@@ -127,12 +127,6 @@ def _indicator(worst: Point | None) -> str:
         return ""
     who = capitalised(group_phrase(worst.attribute, worst.group)) if worst.group else attribute_name(worst.attribute)
     return f"{who}, {metric_name(worst.metric)}"
-
-
-def _response(open_findings: int) -> str:
-    if not open_findings:
-        return "–"
-    return f"Alert, {open_findings} finding{'s' if open_findings > 1 else ''}"
 
 
 def _age(fresh: Freshness) -> str:

@@ -2,6 +2,7 @@
 
 from apps.dashboards import tasks
 from apps.dashboards.approvals import reading as approvals
+from apps.dashboards.responses import reading as responses
 from apps.dashboards.waiting import Provider
 
-PROVIDERS: tuple[Provider, ...] = (approvals.TO_SIGN, tasks.TO_ACKNOWLEDGE)
+PROVIDERS: tuple[Provider, ...] = (approvals.TO_SIGN, responses.TO_CONFIRM, tasks.TO_ACKNOWLEDGE)

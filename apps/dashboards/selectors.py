@@ -9,10 +9,11 @@ from typing import Any
 from apps.common import clock
 from apps.dashboards.changes import change_events
 from apps.dashboards.charts import trend_groups
-from apps.dashboards.history import Event, finding_events, latest, version_events
+from apps.dashboards.history import Event, finding_events, latest, restriction_events, version_events
 from apps.dashboards.panels import Panel, headline_of, panel
 from apps.dashboards.portfolio import PortfolioEntry, portfolio_entry, status_of
 from apps.dashboards.reading import Reading
+from apps.dashboards.responses.reading import response_words
 from apps.dashboards.tasks import finding_text
 from apps.dashboards.topics import Choice, topic_of
 from apps.dashboards.words import SEVERITY_ORDER, Badge, percent
@@ -63,14 +64,14 @@ def portfolio(specs: Sequence[ModelSpec]) -> list[PortfolioEntry]:
     rows = monitoring.portfolio_points(ids)
     fresh = monitoring.freshness(ids)
     policies = thresholds.policies_in_force(ids, clock.now())
-    findings = responses.open_counts(ids)
+    findings, standings = responses.open_counts(ids), responses.standings_of(ids)
     entries = [
         portfolio_entry(
             spec,
             rows.get(spec.id),
             fresh[spec.id],
             policies[spec.id].policy.bounds if spec.id in policies else {},
-            findings.get(spec.id, 0),
+            response_words(*standings.get(spec.id, ("", False)), findings.get(spec.id, 0)),
         )
         for spec in specs
     ]
@@ -142,6 +143,7 @@ def history(spec: ModelSpec) -> list[Event]:
         )
         for policy in thresholds.policy_versions(spec.id)
     ]
+    events += restriction_events(responses.restriction_moments(spec.id))
     opened = responses.findings_of(spec.id)
     return events + finding_events(
         (each.opened_as_of, each.severity, finding_text(each, spec.words)) for each in opened

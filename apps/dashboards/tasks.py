@@ -1,4 +1,4 @@
-"""Findings as tasks and on their models' pages, the ladder, and the table of models under a filter."""
+"""Findings as tasks and on their models' pages, and the table of models under a filter."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from apps.responses import selectors as responses
 from apps.responses.selectors import FindingRow
 
 FINDINGS_SHOWN = 4
-RUNGS = ("Alert", "Monitor closer", "Restrict", "Escalate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +51,6 @@ class Portfolio:
             for key, title in titles.items()
         )
         return cls(tuple(filtered(entries, chosen)), len(entries), filters, not may(user, "model.view"))
-
-
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """A tier of the response ladder."""
-
-    title: str
-    entered: bool
-    since: datetime | None
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,21 +97,6 @@ def _acknowledge(of_model: Sequence[FindingRow], words: Words | None) -> Task:
         covers=len(of_model),
         more=f"and {others} more finding{'s' if others != 1 else ''}" if others else "",
     )
-
-
-def ladder(findings: Sequence[FindingRow]) -> tuple[Rung, ...]:
-    """The four tiers: entered by the open findings that are on them or above, since the first of those."""
-    return tuple(_rung(title, tier, findings) for title, tier in zip(RUNGS, responses.TIERS, strict=True))
-
-
-def _rung(title: str, tier: str, findings: Sequence[FindingRow]) -> Rung:
-    on_it = [finding for finding in findings if tier in finding.entered]
-    if not on_it:
-        return Rung(title, False, None, "not entered")
-    since = min(datetime.fromisoformat(finding.entered[tier]["at"]) for finding in on_it)
-    if tier == responses.TIERS[0]:
-        since = min(finding.opened_as_of for finding in on_it)
-    return Rung(title, True, since, f"{len(on_it)} open finding{'s' if len(on_it) != 1 else ''}")
 
 
 def finding_rows(user: Any, spec: ModelSpec, findings: Sequence[FindingRow]) -> Mapping[str, Any]:

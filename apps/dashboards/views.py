@@ -14,6 +14,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts.permissions import demand, may_somewhere, requires
+from apps.common import clock
 from apps.common.errors import Refused
 from apps.dashboards import selectors
 from apps.dashboards.groups import GroupTable
@@ -22,8 +23,9 @@ from apps.dashboards.outputs import judged_rows, outputs_table, run_summary
 from apps.dashboards.panels import switches
 from apps.dashboards.portfolio import FILTERS
 from apps.dashboards.providers import PROVIDERS
+from apps.dashboards.responses.reading import ladder, response_panel
 from apps.dashboards.tables import Table
-from apps.dashboards.tasks import Portfolio, finding_rows, greeting, ladder
+from apps.dashboards.tasks import Portfolio, finding_rows, greeting
 from apps.dashboards.topics import Choice, choose
 from apps.dashboards.waiting import waiting
 from apps.monitoring import selectors as monitoring
@@ -84,7 +86,15 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
     }
     if head is None:
         return render(request, "dashboards/_panel.html", context)
-    context |= {"head": head, "ladder": ladder(head.findings), **finding_rows(request.user, spec, head.findings)}
+    plan = responses_read.plan_of(spec.id, clock.now())
+    response = response_panel(request.user, spec, head.findings, plan)
+    context |= {
+        "head": head,
+        "response": response,
+        "ladder": ladder(head.findings, response, plan),
+        "may_retire": may_somewhere(request.user, "restriction.confirm"),
+        **finding_rows(request.user, spec, head.findings),
+    }
     return render(request, "dashboards/model.html", context)
 
 

@@ -105,6 +105,12 @@ def counted_anew(recovery: Recovery) -> Recovery:
     return Recovery(recovery.as_of, -1, 0)
 
 
+def recovered(windows: Mapping[str, Mapping[str, Any]], plan: ResponsePlan) -> bool:
+    """Whether the shortest window that was in breach has been within bounds as often in a row as the policy asks."""
+    shortest = next((windows[window] for window in LENGTHS if window in windows), None)
+    return shortest is not None and Recovery.from_dict(shortest).streak >= plan.step_down_after
+
+
 @dataclass(frozen=True, slots=True)
 class Persistence:
     """How long a finding has been in breach, counted in evaluation moments however often each was evaluated.

@@ -31,7 +31,6 @@ from apps.responses.models import Finding, Restriction
 from apps.responses.restrictions import restriction_lifted
 from apps.responses.status import status_settle
 from apps.responses.steps import brought_down, hold, step
-from biasgov.fairness.response_plan import ResponsePlan
 
 NAME = "restriction_lift"
 _SECOND = Need("restriction.countersign", "Nobody lifts a restriction alone.")
@@ -85,15 +84,9 @@ def lift_content(model_id: int) -> dict[str, Any]:
         "restriction": restriction.pk if restriction else None,
         "blocked_decision_types": list(restriction.blocked_decision_types) if restriction else [],
         "escalated": any(finding.tier == ladder.ESCALATE for finding in concerned),
-        "recovered": all(recovered(finding, plan) for finding in concerned),
+        "recovered": all(ladder.recovered(finding.windows, plan) for finding in concerned),
         "findings": [{"id": each.pk, "sentence": each.sentence, "tier": each.tier} for each in concerned],
     }
-
-
-def recovered(finding: Finding, plan: ResponsePlan) -> bool:
-    """Whether the shortest window that was in breach has been within bounds as often in a row as the policy asks."""
-    shortest = next((finding.windows[window] for window in ladder.LENGTHS if window in finding.windows), None)
-    return shortest is not None and Recovery.from_dict(shortest).streak >= plan.step_down_after
 
 
 def _needs(content: Content) -> Sequence[Need]:

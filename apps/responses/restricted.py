@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from apps.common import clock
 from apps.responses import ladder
-from apps.responses.models import Gateway, Restriction
+from apps.responses.models import Cause, Gateway, ModelStatus, Restriction
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,34 @@ def restrictions_of(model_ids: Sequence[int]) -> dict[int, RestrictionRow]:
     return {row.model_id: _row(row) for row in found}
 
 
-def restrictions_since(model_id: int) -> tuple[tuple[datetime, str, RestrictionRow], ...]:
-    """The moments at which restrictions of the model came into force or were lifted, oldest first: (when, what, it)."""
-    found = Restriction.objects.select_related("decided_by").filter(model_id=model_id).order_by("id")
-    moments = [(row.in_force_at, ladder.IN_FORCE, row) for row in found if row.in_force_at]
-    moments += [(row.lifted_at, ladder.LIFTED, row) for row in found if row.lifted_at]
-    return tuple((at, what, _row(row)) for at, what, row in sorted(moments, key=lambda each: each[0]))
+def restriction_model(restriction_id: int) -> int | None:
+    """Which model a restriction is about, if there is such a one."""
+    return Restriction.objects.filter(pk=restriction_id).values_list("model_id", flat=True).first()
+
+
+def restriction_moments(model_id: int) -> tuple[tuple[datetime, bool, str], ...]:
+    """When restrictions of the model came into force or were lifted, oldest first: (moment, in force, reason)."""
+    found = Restriction.objects.filter(model_id=model_id)
+    moments = [(row.in_force_at, True, row.reason) for row in found if row.in_force_at]
+    moments += [(row.lifted_at, False, row.reason) for row in found if row.lifted_at]
+    return tuple(sorted(moments))
+
+
+def proposed_count() -> int:
+    """How many restrictions wait for a person's confirmation."""
+    return Restriction.objects.filter(state=ladder.PROPOSED).count()
+
+
+def standings_of(model_ids: Sequence[int]) -> dict[int, tuple[str, bool]]:
+    """The tier of each model that ever had a finding, and whether it is restricted; one query."""
+    rows = ModelStatus.objects.filter(pk__in=model_ids).values_list("model_id", "tier", "restriction_id")
+    return {model_id: (tier, restriction_id is not None) for model_id, tier, restriction_id in rows}
+
+
+def incidents_of(cause_ids: Collection[int]) -> tuple[int, ...]:
+    """The incidents that look after these causes."""
+    found = Cause.objects.filter(pk__in=cause_ids, incident_id__isnull=False).order_by("incident_id")
+    return tuple(number for number in found.values_list("incident_id", flat=True).distinct() if number is not None)
 
 
 def gateways(model_id: int) -> tuple[GatewayRow, ...]:

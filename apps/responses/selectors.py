@@ -12,6 +12,7 @@ from django.db.models import Count, Min, QuerySet
 from apps.accounts.permissions import may, owned_model_ids
 from apps.common import clock
 from apps.responses import ladder
+from apps.responses.deadlines import plan_of
 from apps.responses.ladder import TIERS, rank
 from apps.responses.models import Answered, Finding, FindingTransition, Notification, OutboxMessage
 from apps.responses.restricted import (
@@ -19,32 +20,52 @@ from apps.responses.restricted import (
     RestrictionRow,
     RestrictionTime,
     gateways,
+    incidents_of,
+    proposed_count,
+    restriction_model,
+    restriction_moments,
     restriction_of,
     restriction_times,
+    restrictions_of,
+    standings_of,
 )
+from apps.responses.silences import silences_of
 from apps.responses.status import status_document, status_public_key
+from apps.responses.wording import decision_types_text
+from biasgov.fairness.response_plan import ResponsePlan
 
 __all__ = [
     "TIERS",
     "Delivery",
     "FindingRow",
     "GatewayRow",
+    "ResponsePlan",
     "RestrictionRow",
     "RestrictionTime",
     "answered",
     "dead_letters",
+    "decision_types_text",
     "delivery_times",
     "finding",
     "findings",
     "findings_by_id",
     "findings_of",
     "gateways",
+    "incidents_of",
     "notifications",
     "open_counts",
     "open_findings",
     "overdue_models",
+    "plan_of",
+    "proposed_count",
+    "recovered",
+    "restriction_model",
+    "restriction_moments",
     "restriction_of",
     "restriction_times",
+    "restrictions_of",
+    "silences_of",
+    "standings_of",
     "status_document",
     "status_public_key",
     "transitions",
@@ -63,7 +84,8 @@ class FindingRow:
 
     Severity, sentence, window, value, interval, bound and run are those of its last breach; `standing` says in words
     what the last evaluation made of it. entered: since when and why it is on each rung up to its tier, as
-    {rung: {at, why}}. acknowledged_by: a name, empty while nobody has.
+    {rung: {at, why}}. windows: how far each that was in breach has recovered (`ladder.Recovery`). acknowledged_by: a
+    name, empty while nobody has.
     """
 
     id: int
@@ -88,6 +110,7 @@ class FindingRow:
     run_id: int
     cause_id: int | None
     entered: Mapping[str, Mapping[str, str]]
+    windows: Mapping[str, Mapping[str, Any]]
     deadline_at: datetime | None
     opened_at: datetime
     opened_as_of: datetime
@@ -159,6 +182,12 @@ def finding(finding_id: int) -> FindingRow | None:
 def findings_by_id(finding_ids: Sequence[int]) -> tuple[FindingRow, ...]:
     """These findings, worst first, then the oldest."""
     return _rows(sorted(_complete().filter(pk__in=finding_ids), key=_urgency))
+
+
+def recovered(findings: Sequence[FindingRow], plan: ResponsePlan) -> bool:
+    """Whether the evidence would let people bring down what stands on the upper rungs, without the board."""
+    upper = [each for each in findings if ladder.height(each.tier) >= ladder.height(ladder.RESTRICT)]
+    return all(ladder.recovered(each.windows, plan) for each in upper)
 
 
 def transitions(finding_id: int) -> list[FindingTransition]:
@@ -252,6 +281,7 @@ def _rows(found: Iterable[Finding]) -> tuple[FindingRow, ...]:
             run_id=each.run_id,
             cause_id=each.cause_id,
             entered=each.entered,
+            windows=each.windows,
             deadline_at=each.deadline_at,
             opened_at=each.opened_at,
             opened_as_of=each.opened_as_of,
