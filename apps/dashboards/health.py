@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from apps.common import clock
 from apps.dashboards.words import NBSP, Badge, attribute_name, count, duration, percent
 from apps.monitoring import selectors as monitoring
 from apps.monitoring.selectors import Freshness, RunRow
 from apps.pipeline import selectors as pipeline
 from apps.registry.spec import ModelSpec
+from apps.responses import selectors as responses
 from biasgov.fairness.data_quality import COVERAGE_ALERT, COVERAGE_OBJECTIVE
 
 _TITLES = {
@@ -26,6 +28,8 @@ _UNKNOWN = {
     "availability": Badge("plain", "watched for less than a day"),
     "coverage": Badge("plain", "nothing measured yet"),
 }
+
+RESTRICTIONS_OF = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +71,32 @@ class AlarmLine:
 
 
 @dataclass(frozen=True, slots=True)
+class RestrictionLine:
+    """A restriction of the last 30 days: how long it took from the breach until every gateway had it in effect."""
+
+    slug: str
+    name: str
+    number: int
+    taken: str
+    status: Badge
+
+
+@dataclass(frozen=True, slots=True)
+class SilentSide:
+    """A side of the pipeline that stands still."""
+
+    text: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class HealthPage:
     objectives: tuple[Objective, ...]
     rows: tuple[HealthRow, ...]
     queue: tuple[Fact, ...]
     alarms: tuple[AlarmLine, ...]
+    restrictions: tuple[RestrictionLine, ...]
+    silent: tuple[SilentSide, ...]
 
     @property
     def summary(self) -> str:
@@ -109,6 +134,34 @@ def health_page(specs: Sequence[ModelSpec]) -> HealthPage:
             AlarmLine(names[each.model_id] if each.model_id else "Audit log", each.message, each.raised_at)
             for each in pipeline.alarms(specs)
         ),
+        restrictions=_restrictions(specs),
+        silent=silent(),
+    )
+
+
+_SILENT = {
+    "governance": "The governance side stands still: nobody is alerted, and no restriction is proposed.",
+    "compute": "The compute side stands still: nothing is counted or evaluated.",
+}
+
+
+def silent() -> tuple[SilentSide, ...]:
+    """The sides that stand still, in words; one query."""
+    return tuple(SilentSide(_SILENT[side], last) for side, last in pipeline.silent_sides().items())
+
+
+def _restrictions(specs: Sequence[ModelSpec]) -> tuple[RestrictionLine, ...]:
+    known = {spec.id: spec for spec in specs}
+    found = responses.restriction_times(list(known), clock.now() - RESTRICTIONS_OF)
+    return tuple(
+        RestrictionLine(
+            slug=known[each.model_id].slug,
+            name=known[each.model_id].name,
+            number=each.restriction_id,
+            taken=duration(each.seconds),
+            status=Badge("within", "acknowledged") if each.acknowledged else Badge("breach", "not acknowledged"),
+        )
+        for each in reversed(found)
     )
 
 

@@ -18,7 +18,7 @@ from apps.common import clock
 from apps.common.errors import Refused
 from apps.dashboards import selectors
 from apps.dashboards.groups import GroupTable
-from apps.dashboards.health import health_page, objectives
+from apps.dashboards.health import health_page, objectives, silent
 from apps.dashboards.outputs import judged_rows, outputs_table, run_summary
 from apps.dashboards.panels import switches
 from apps.dashboards.portfolio import FILTERS
@@ -53,7 +53,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
     context |= {"greeting": greeting(request.user), "waiting": waiting(request.user, specs, PROVIDERS)}
     context["alerts"] = responses_read.notifications(request.user, unread_only=True)[:ALERTS_AT_MOST]
     if may_somewhere(request.user, "health.view"):
-        context["objectives"] = objectives(specs)
+        context |= {"objectives": objectives(specs), "silent": silent()}
     return render(request, "dashboards/inbox.html", context)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection
+from django.db.models import Max
 
 from apps.common import clock
 from apps.pipeline.models import Heartbeat, Side
@@ -40,6 +41,17 @@ def beat(side: Side) -> None:
     """Note that `side` did its round in this minute."""
     minute = clock.now().replace(second=0, microsecond=0)
     Heartbeat.objects.bulk_create([Heartbeat(side=side.value, minute=minute)], ignore_conflicts=True)
+
+
+def last_rounds() -> dict[str, datetime | None]:
+    """When each side did its last round; None for one that never did."""
+    found = dict(Heartbeat.objects.order_by().values_list("side").annotate(Max("minute")))
+    return {side.value: found.get(side.value) for side in Side}
+
+
+def is_silent(last: datetime | None) -> bool:
+    """Whether a side that has worked before stands still."""
+    return last is not None and clock.now() - last > SILENCE
 
 
 def prune() -> None:

@@ -82,6 +82,16 @@ def objectives(specs: Sequence[ModelSpec]) -> tuple[Objective, ...]:
     return (_freshness(specs), _delivery(), _availability(), _coverage(specs))
 
 
+def rounds() -> dict[str, datetime | None]:
+    """When each side of the pipeline did its last round, to the minute; None for one that never did."""
+    return heartbeat.last_rounds()
+
+
+def silent_sides() -> dict[str, datetime]:
+    """The sides that stand still, with their last round. While governance does, nobody is alerted to anything."""
+    return {side: last for side, last in heartbeat.last_rounds().items() if last and heartbeat.is_silent(last)}
+
+
 def queues(specs: Sequence[ModelSpec]) -> Queues:
     """The pipeline's queues, for these models."""
     identities = [spec.id for spec in specs]

@@ -66,6 +66,7 @@ def deliver() -> None:
 @door("governance.watch")
 def watch() -> None:
     watching.watch()
+    responses.alive()
     watching.watch_log()
 
 

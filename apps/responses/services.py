@@ -17,6 +17,7 @@ from apps.registry.spec import ModelSpec
 from apps.responses import findings, ladder
 from apps.responses.alerts import alert
 from apps.responses.deadlines import plan_of
+from apps.responses.deadman import alive
 from apps.responses.delivery import deliver, message_resend
 from apps.responses.escalations import Escalation, escalate, escalation_answered, overdue
 from apps.responses.gateways import Acknowledged, acknowledgements_chase, gateway_retire, status_acknowledge
@@ -36,6 +37,7 @@ __all__ = [
     "Escalation",
     "Observation",
     "acknowledgements_chase",
+    "alive",
     "deadlines_enforce",
     "deliver",
     "escalation_answered",

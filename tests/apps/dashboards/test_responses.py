@@ -10,6 +10,8 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.common import clock
+from apps.pipeline import heartbeat
+from apps.pipeline.models import Side
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors
 from apps.responses.models import Restriction
@@ -179,3 +181,28 @@ def test_the_page_takes_the_same_number_of_queries_with_many_gateways(
     browser = signed_in(cast.officer)
     with django_assert_max_num_queries(45):
         browser.get(reverse("model", args=[spec.slug]))
+
+
+def test_health_tells_how_long_it_took_until_a_restriction_was_in_effect(spec: ModelSpec, cast: Cast) -> None:
+    restriction_confirm(restriction_id=proposed().pk, person=cast.officer)
+    with clock.frozen(clock.now() + timedelta(minutes=7, seconds=5)):
+        assert "not acknowledged" in health(cast.officer)
+        found = selectors.restriction_of(spec.id)
+        assert found is not None
+        status_acknowledge(model=spec, actor="token:a", gateway="eu-1", sequence=found.sequence or 0)
+        said = health(cast.officer)
+    assert "7\xa0min" in said
+    assert "not acknowledged" not in said
+
+
+def test_a_side_that_stands_still_is_said_on_health_and_in_the_inbox(spec: ModelSpec, cast: Cast) -> None:
+    with clock.frozen(clock.now() - timedelta(minutes=6)):
+        heartbeat.beat(Side.GOVERNANCE)
+    for said in (health(cast.officer), signed_in(cast.officer).get(reverse("inbox")).content.decode()):
+        assert "The governance side stands still: nobody is alerted" in said
+    heartbeat.beat(Side.GOVERNANCE)
+    assert "stands still" not in health(cast.officer)
+
+
+def health(who: Any) -> str:
+    return signed_in(who).get(reverse("health")).content.decode()

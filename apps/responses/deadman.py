@@ -1,0 +1,39 @@
+"""A sign of life for somebody outside: when it stays away, they raise the alarm that this house no longer can."""
+
+from __future__ import annotations
+
+import logging
+import urllib.error
+import urllib.request
+
+from django.conf import settings
+
+from apps.responses.delivery import Letter, send_by_apprise
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT = 5.0
+
+
+def alive() -> int:
+    """Ping every address in HEARTBEAT_URLS: web addresses by GET, others by apprise; how many took it.
+
+    Called at the end of a round of the governance side, so that a round that failed pings nobody. An address that does
+    not answer harms nothing here: its owner notices.
+    """
+    return sum(_ping(url) for url in settings.HEARTBEAT_URLS)
+
+
+def _ping(url: str) -> bool:
+    kind = url.partition(":")[0].lower()
+    try:
+        if kind in ("http", "https"):
+            with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:  # noqa: S310 - the operator's address
+                return bool(answer.status < 300)
+        return (
+            send_by_apprise(url, Letter("heartbeat", "biasgov is alive", "The governance side did its round.", ""))
+            == ""
+        )
+    except (OSError, ValueError) as error:
+        logger.warning("A heartbeat address (%s) did not answer: %s", kind, type(error).__name__)
+        return False
