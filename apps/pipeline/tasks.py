@@ -60,7 +60,7 @@ def enforce_deadlines() -> None:
 
 @door("governance.deliver")
 def deliver() -> None:
-    responses.deliver()
+    responses.deliver_for()
 
 
 @door("governance.watch")

@@ -18,7 +18,7 @@ from apps.responses import findings, ladder
 from apps.responses.alerts import alert
 from apps.responses.deadlines import plan_of
 from apps.responses.deadman import alive
-from apps.responses.delivery import deliver, message_resend
+from apps.responses.delivery import deliver, deliver_for, message_resend
 from apps.responses.escalations import Escalation, escalate, escalation_answered, overdue
 from apps.responses.gateways import Acknowledged, acknowledgements_chase, gateway_retire, status_acknowledge
 from apps.responses.lifting import lift_request
@@ -40,6 +40,7 @@ __all__ = [
     "alive",
     "deadlines_enforce",
     "deliver",
+    "deliver_for",
     "escalation_answered",
     "finding_acknowledge",
     "gateway_retire",

@@ -7,10 +7,10 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.benchmarks import alerts, core, live
+from tests.benchmarks import alerts, core, delivery, live
 from tests.benchmarks.record import table
 
-PARTS = {"core": core.lines, "live": live.lines, "alerts": alerts.lines}
+PARTS = {"core": core.lines, "live": live.lines, "alerts": alerts.lines, "delivery": delivery.lines}
 
 
 def main() -> None:
