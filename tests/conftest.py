@@ -15,7 +15,7 @@ from django.test import TransactionTestCase
 from django.test.utils import setup_databases
 from psycopg import sql
 
-from biasgov import grants
+from biasgov import governed, grants
 
 
 def _prepare(**_: Any) -> None:
@@ -64,6 +64,7 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
         with connection.cursor() as cursor:
             cursor.execute("SET ROLE biasgov_owner")
         grants.apply(connection)
+        governed.apply(connection)
         name = connection.settings_dict["NAME"]
         template = f"{name}_template"
         _copy_database(name, template)

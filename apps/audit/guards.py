@@ -10,12 +10,15 @@ from collections.abc import Iterator
 
 from django.db import connection
 
+from biasgov.governed import GOVERNED
+from biasgov.governed import TRIGGERS as DEMANDS
+
 TABLES = ("audit_entry", "audit_leaf", "audit_node")
 
 _FUNCTIONS = {
     "append_only": "706938313010cfa54a13d3680df1f0acb5269bf2d3c0a769163f76fa3349344b",
     "audit_entry_queue": "5d07a0372ffcf1a37e59bb5027833b51e8d56144e383ff9641ec01a1c70189c5",
-    "audit_demanded": "6de9e9cf4c44f816c30c674e0a21645670457d8fbee58a7982421b5bb3e86f19",
+    "audit_demanded": "e537512bb0bc9a72ed413a4958ea2550af729b4e6e3087f94162f372e909d270",
 }
 """SHA-256 of each function's source as the migrations made it."""
 
@@ -33,6 +36,16 @@ _INSTALLED = """
 SELECT c.relname, t.tgname, p.proname, t.tgenabled = 'A'
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
 WHERE NOT t.tgisinternal AND c.oid = ANY (%s::regclass[])
+"""
+_DEMANDS = """
+SELECT wanted.name FROM unnest(%(governed)s::text[]) AS wanted (name)
+WHERE (
+    SELECT count(*) FROM pg_trigger t
+    JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE wanted.name IN (c.relname, n.nspname || '.' || c.relname)
+    AND t.tgname = ANY (%(triggers)s::text[]) AND t.tgenabled = 'O'
+) < cardinality(%(triggers)s::text[])
+ORDER BY 1
 """
 _SOURCES = "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname = ANY (%s)"
 _DETOURS = """
@@ -55,16 +68,18 @@ ORDER BY 1, 2
 
 
 def guard_faults() -> tuple[str, ...]:
-    """What is missing or was put beside the log's guards, in words; empty while they are whole. Three queries."""
+    """What is missing or was put beside the log's guards, in words; empty while they are whole. Four queries."""
     tables = list(TABLES)
     with connection.cursor() as cursor:
         cursor.execute(_INSTALLED, [tables])
         installed = cursor.fetchall()
         cursor.execute(_SOURCES, [list(_FUNCTIONS)])
         sources = dict(cursor.fetchall())
+        cursor.execute(_DEMANDS, {"governed": list(GOVERNED), "triggers": list(DEMANDS)})
+        undemanded = [f"{table} may change without an entry in the log" for (table,) in cursor.fetchall()]
         cursor.execute(_DETOURS, {"tables": tables})
         detours = [f"{table} {what}" for table, what in cursor.fetchall()]
-    return (*_trigger_faults(installed), *_function_faults(sources), *detours)
+    return (*_trigger_faults(installed), *_function_faults(sources), *undemanded, *detours)
 
 
 def _trigger_faults(installed: list[tuple[str, str, str, bool]]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from django.db import connection
 
+from apps.audit import services as audit
 from apps.common import clock
 from apps.monitoring.disclosure import Hidden
 from apps.monitoring.evaluation import EvaluatedWindow, Inputs
@@ -23,13 +24,30 @@ _POINT_COLUMNS = (
 
 
 def store_runs(model_id: int, evaluated: Sequence[EvaluatedWindow], inputs: Inputs) -> list[int]:
-    """The ids of the runs that hold what was evaluated, in the caller's transaction: new revisions where it differs."""
+    """The ids of the runs that hold what was evaluated, in the caller's transaction: new revisions where it differs.
+
+    The audit log gets the digests of those that are new, so that no stored run can be replaced unseen.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, model_id])
-    return [_store(model_id, window, inputs) for window in evaluated]
+    stored = [_store(model_id, window, inputs) for window in evaluated]
+    fresh = {window.cube.window: run for window, (run, is_new) in zip(evaluated, stored, strict=True) if is_new}
+    if fresh:
+        digests = {window.cube.window: window.document.digest for window in evaluated}
+        audit.append(
+            actor="system:compute",
+            action="run.stored",
+            subject=f"model:{inputs.model}",
+            detail={
+                "as_of": inputs.as_of.isoformat(),
+                "runs": [{"run": run, "window": name, "document": digests[name]} for name, run in fresh.items()],
+            },
+        )
+    return [run for run, _ in stored]
 
 
-def _store(model_id: int, window: EvaluatedWindow, inputs: Inputs) -> int:
+def _store(model_id: int, window: EvaluatedWindow, inputs: Inputs) -> tuple[int, bool]:
+    """The run's id, and whether it is new."""
     newest = (
         MonitoringRun.objects.filter(model_id=model_id, window=window.cube.window, as_of=inputs.as_of)
         .order_by("-revision")
@@ -37,7 +55,7 @@ def _store(model_id: int, window: EvaluatedWindow, inputs: Inputs) -> int:
         .first()
     )
     if newest is not None and newest[2] == window.document.digest:
-        return int(newest[0])
+        return int(newest[0]), False
     content = window.document.content
     run = MonitoringRun.objects.create(
         model_id=model_id,
@@ -61,7 +79,7 @@ def _store(model_id: int, window: EvaluatedWindow, inputs: Inputs) -> int:
         computed_at=clock.now(),
     )
     _replace_points(run.pk, model_id, window, inputs.as_of)
-    return int(run.pk)
+    return int(run.pk), True
 
 
 def _replace_points(run_id: int, model_id: int, window: EvaluatedWindow, as_of: datetime) -> None:

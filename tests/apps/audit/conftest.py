@@ -5,6 +5,10 @@ from typing import Any
 
 import pytest
 
+from tests.apps.approvals.conftest import effects
+
+__all__ = ["effects"]
+
 
 @pytest.fixture(autouse=True)
 def head_path(tmp_path: Path, settings: Any) -> Path:

@@ -52,3 +52,4 @@ def rewritten(statement: str, *parameters: Any) -> None:
         for table, triggers in TRIGGERS.items():
             for name, _ in triggers:
                 cursor.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")

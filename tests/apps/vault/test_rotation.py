@@ -281,9 +281,11 @@ def unprotected() -> Iterator[Any]:
     """The owner's cursor with row level security out of the way, as only a migration could put it."""
     tables = ("vault.data_key", "vault.record", "vault.key_floor")
     with side("owner"), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for table in tables:
             cursor.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
         yield cursor
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for table in tables:
             cursor.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")

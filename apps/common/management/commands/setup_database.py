@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection, transaction
 
-from biasgov import grants
+from biasgov import governed, grants
 
 
 class Command(BaseCommand):
@@ -29,5 +29,6 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, verbosity=options["verbosity"])
         with transaction.atomic():
             grants.apply(connection)
+            governed.apply(connection)
         if options["verbosity"]:
             self.stdout.write("Database ready: migrations applied, privileges set for biasgov_web and biasgov_compute.")
