@@ -48,6 +48,10 @@ alert.silence           O . . . . . .
 incident.view           O C B m . A .
 incident.open           O . . . . . .
 incident.manage         O . . . . . .
+incident.close          O C . . . . .
+complaint.view          O C B m . A .
+complaint.record        O C . . . . .
+override.view           O C B m . A .
 remediation.plan        O . . m . . .
 threshold.view          O C B m . A .
 threshold.propose       O . . m . . .
@@ -59,6 +63,8 @@ restriction.countersign O C . . . . .
 retraining.sign         . C . . . . .
 board.view              O C B . . A .
 board.vote              . . B . . . .
+board.convene           O C . . . . .
+board.manage            . C . . . . .
 register.view           O C B . . A .
 report.view             O C B m S A .
 vault.view              O C . . S A .

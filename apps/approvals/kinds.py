@@ -35,8 +35,9 @@ class Kind:
     those who are asked to sign. signers: every verb that a need of this kind may have. needs: from a content to the
     signatures it needs, at least one. check: raises Refused for a content that cannot be asked for. effect: brings it
     about, in the transaction of the last signature and in the name of ``actor``; answers the moment from which it
-    holds, None for at once, and raises Refused if it no longer can be done. valid_for: how long it may wait for
-    signatures once it is submitted.
+    holds, None for at once, and raises Refused if it no longer can be done. ended: is told, in the same transaction,
+    that a request has come to nothing (rejected, withdrawn or expired). valid_for: how long it may wait for signatures
+    once it is submitted.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Kind:
     needs: Callable[[Content], Sequence[Need]]
     effect: Callable[[ApprovalView, str], datetime | None]
     check: Callable[[int | None, Content], None] = lambda model_id, content: None
+    ended: Callable[[ApprovalView, str], None] = lambda approval, actor: None
     valid_for: timedelta = timedelta(days=14)
 
 

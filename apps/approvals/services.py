@@ -305,6 +305,8 @@ def _step(
     for field, value in fields.items():
         setattr(row, field, value)
     _note(row, event, before, actor, text=text, detail=detail)
+    if after in states.CAME_TO_NOTHING:
+        _kind(row.kind).ended(view_of(row), actor)
 
 
 def _note(

@@ -4,3 +4,9 @@ from django.apps import AppConfig
 class IncidentsConfig(AppConfig):
     name = "apps.incidents"
     label = "incidents"
+
+    def ready(self) -> None:
+        from apps.approvals.kinds import register
+        from apps.incidents.services import CLOSURE_KIND
+
+        register(CLOSURE_KIND)

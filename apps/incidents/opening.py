@@ -14,27 +14,16 @@ from apps.accounts.permissions import demand
 from apps.common import clock
 from apps.common.errors import Refused
 from apps.incidents import clocks, steps
+from apps.incidents.checks import LONGEST_TITLE, Group, check_causes, check_group, check_text
 from apps.incidents.evidence import NONE, Given, freeze
 from apps.incidents.models import AffectedGroup, Incident, IncidentLink, RegulatoryClock
 from apps.incidents.models.incidents import ORIGINS, SEVERITIES
-from apps.incidents.states import CLOSED
+from apps.incidents.states import CLOSED, CLOSING
 from apps.registry.spec import ModelSpec
 from apps.responses.announcements import announce
 from apps.responses.selectors import FindingRow
 
-LONGEST_TITLE = 200
-LONGEST_TEXT = 20_000
 _SMALLEST_COUNTED = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A group that an incident concerns, and how many people, if somebody has counted them (and how)."""
-
-    attribute: str
-    group: str
-    people: int | None = None
-    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +77,7 @@ def incident_open(
     if person is not None:
         demand(person, "incident.open", model)
     now = clock.now()
-    checked = _checked(model, title, summary, severity, origin, began_at, aware_at or now, groups)
+    checked = _checked(model, title, summary, severity, origin, began_at, aware_at or now, groups, causes)
     incident = Incident(
         model_id=model.id,
         origin=origin,
@@ -142,7 +131,8 @@ def incident_open_for_escalation(
     """Open the incident of an escalation, or attach its findings to the one that is open for this cause.
 
     Runs in the transaction of the escalation. Of two that come at once one opens and the other attaches. Attaching
-    raises the severity where the new findings are worse and freezes the evidence that is not there yet.
+    raises the severity where the new findings are worse, freezes the evidence that is not there yet, and ends a
+    request for closure: what was to be signed is no longer all there is.
 
     Raises
     ------
@@ -183,6 +173,8 @@ def incident_open_for_escalation(
             detail={"findings": [finding.id for finding in findings], "severity": severity},
             changes={"severity": severity} if worse else {},
         )
+    if running.state == CLOSING and (added or worse):
+        steps.move(running, "closure_refused", actor=actor, text="A further finding of the same cause was attached.")
     return Escalated(running.pk, False)
 
 
@@ -206,18 +198,10 @@ def _checked(
     began_at: datetime | None,
     aware_at: datetime,
     groups: Sequence[Group],
+    causes: Sequence[str],
 ) -> dict[str, Any]:
-    if not title.strip():
-        raise Refused("title", "Say in a few words what has happened.")
-    if len(title.strip()) > LONGEST_TITLE:
-        raise Refused("title", f"It has {len(title.strip())} characters; at most {LONGEST_TITLE} fit.")
-    if not summary.strip():
-        raise Refused("summary", "Say what has happened, to which groups, and since when.")
-    if len(summary) > LONGEST_TEXT:
-        raise Refused("summary", f"It has {len(summary)} characters; at most {LONGEST_TEXT:,} fit.")
-    for field, text in (("title", title), ("summary", summary)):
-        if "\0" in text:
-            raise Refused(field, "The character U+0000 is not allowed.")
+    check_text("title", title, longest=LONGEST_TITLE, missing="Say in a few words what has happened.")
+    check_text("summary", summary, missing="Say what has happened, to which groups, and since when.")
     if severity not in SEVERITIES:
         raise Refused("severity", f"{severity!r} is none of {', '.join(SEVERITIES)}.")
     if origin not in ORIGINS:
@@ -226,22 +210,10 @@ def _checked(
         raise Refused("aware_at", "Nobody can have become aware of it in the future.")
     if began_at is not None and began_at > aware_at:
         raise Refused("began_at", "It cannot have begun after the house became aware of it.")
+    check_causes(causes)
     for place, each in enumerate(groups):
         check_group(model, each, field=f"groups[{place}]")
     return {"title": title.strip(), "summary": summary.strip(), "severity": severity, "aware_at": aware_at}
-
-
-def check_group(model: ModelSpec, given: Group, *, field: str) -> None:
-    """Raises Refused for a group that the model's attributes do not have."""
-    declared = {attribute.name: attribute.levels for attribute in model.attributes}
-    names, levels = given.attribute.split("*"), given.group.split("*")
-    if len(names) != len(levels) or not all(name in declared for name in names):
-        raise Refused(field, f"{model.slug} has no attribute {given.attribute!r}.", code="unknown_attribute")
-    for name, level in zip(names, levels, strict=True):
-        if level not in declared[name]:
-            raise Refused(field, f"The attribute {name!r} has no level {level!r}.", code="unknown_level")
-    if given.people is not None and not 0 <= given.people <= 2_000_000_000:
-        raise Refused(f"{field}.people", "This is no number of people.")
 
 
 def _attach(incident: Incident, findings: Sequence[FindingRow], evidence: Given, *, actor: str) -> int:

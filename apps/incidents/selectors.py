@@ -1,91 +1,99 @@
-"""Reading the incident register."""
+"""Reading incidents and complaints: the public face of `register`, `detail`, `due` and `complaint_register`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from apps.incidents.complaint_register import (
+    ComplaintFilter,
+    ComplaintRow,
+    complaint,
+    complaint_counts,
+    complaint_steps,
+    complaints,
+    complaints_due,
+    complaints_of_incident,
+    complaints_since,
+    complaints_waiting_count,
+)
+from apps.incidents.detail import by_currency, evidence, evidence_documents, evidence_of, incident_detail, totals
+from apps.incidents.due import action, actions_due, actions_due_count, actions_of_case, next_due
+from apps.incidents.models import SavedView
+from apps.incidents.register import (
+    clocks_waiting,
+    clocks_waiting_count,
+    counts_by_state,
+    incident,
+    incident_times,
+    incidents,
+    incidents_linked,
+    incidents_of_findings,
+    open_counts,
+    place_of,
+    register,
+)
+from apps.incidents.rows import (
+    NEWEST,
+    SEVEREST,
+    ActionRow,
+    ClockRow,
+    CostRow,
+    Due,
+    EvidenceRow,
+    Filter,
+    IncidentDetail,
+    IncidentRow,
+    Money,
+    Place,
+)
 
-from django.db.models import QuerySet
-
-from apps.incidents.models import Incident
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentRow:
-    """An incident as lists and the API show it."""
-
-    id: int
-    model_id: int
-    model_slug: str
-    model_name: str
-    title: str
-    summary: str
-    severity: str
-    state: str
-    origin: str
-    causes: tuple[str, ...]
-    opened_by: str
-    lead: str
-    began_at: datetime | None
-    aware_at: datetime
-    opened_at: datetime
-    closed_at: datetime | None
-    reopened_at: datetime | None
-    revision: int
-
-
-def incidents(
-    *, model_id: int | None = None, state: str = "", severity: str = "", before_id: int | None = None, limit: int = 50
-) -> tuple[IncidentRow, ...]:
-    """Incidents, newest first; `before_id` continues after that one. One query."""
-    found = Incident.objects.order_by("-id")
-    if model_id is not None:
-        found = found.filter(model_id=model_id)
-    if state:
-        found = found.filter(state=state)
-    if severity:
-        found = found.filter(severity=severity)
-    if before_id is not None:
-        found = found.filter(pk__lt=before_id)
-    return _rows(_complete(found)[:limit])
-
-
-def incident(incident_id: int) -> IncidentRow | None:
-    """One incident, or None."""
-    return next(iter(_rows(_complete(Incident.objects.filter(pk=incident_id)))), None)
-
-
-def incident_count() -> int:
-    """How many incidents there have ever been."""
-    return Incident.objects.count()
+__all__ = [
+    "NEWEST",
+    "SEVEREST",
+    "ActionRow",
+    "ClockRow",
+    "ComplaintFilter",
+    "ComplaintRow",
+    "CostRow",
+    "Due",
+    "EvidenceRow",
+    "Filter",
+    "IncidentDetail",
+    "IncidentRow",
+    "Money",
+    "Place",
+    "action",
+    "actions_due",
+    "actions_due_count",
+    "actions_of_case",
+    "by_currency",
+    "clocks_waiting",
+    "clocks_waiting_count",
+    "complaint",
+    "complaint_counts",
+    "complaint_steps",
+    "complaints",
+    "complaints_due",
+    "complaints_of_incident",
+    "complaints_since",
+    "complaints_waiting_count",
+    "counts_by_state",
+    "evidence",
+    "evidence_documents",
+    "evidence_of",
+    "incident",
+    "incident_detail",
+    "incident_times",
+    "incidents",
+    "incidents_linked",
+    "incidents_of_findings",
+    "next_due",
+    "open_counts",
+    "place_of",
+    "register",
+    "saved_views",
+    "totals",
+]
 
 
-def _complete(found: QuerySet[Incident]) -> QuerySet[Incident]:
-    return found.select_related("model", "lead").defer("search", "explanation", "lessons")
-
-
-def _rows(found: Iterable[Incident]) -> tuple[IncidentRow, ...]:
-    return tuple(
-        IncidentRow(
-            id=each.pk,
-            model_id=each.model_id,
-            model_slug=each.model.slug,
-            model_name=each.model.name,
-            title=each.title,
-            summary=each.summary,
-            severity=each.severity,
-            state=each.state,
-            origin=each.origin,
-            causes=tuple(each.causes),
-            opened_by=each.opened_by,
-            lead=each.lead.display_name if each.lead else "",
-            began_at=each.began_at,
-            aware_at=each.aware_at,
-            opened_at=each.opened_at,
-            closed_at=each.closed_at,
-            reopened_at=each.reopened_at,
-            revision=each.revision,
-        )
-        for each in found
-    )
+def saved_views(person_id: int, register: str) -> tuple[SavedView, ...]:
+    """A person's own filters of a register, by name."""
+    return tuple(SavedView.objects.filter(person_id=person_id, register=register).order_by("name"))

@@ -1,6 +1,19 @@
-"""The bias incident register. What was told stays told: steps, evidence and links are append-only (migration 0002)."""
+"""The registers. What was told stays told: steps, evidence, links and costs are append-only (migrations, *_sql)."""
 
+from apps.incidents.models.complaints import Complaint, ComplaintStep
 from apps.incidents.models.incidents import AffectedGroup, Evidence, Incident, IncidentLink, IncidentStep
-from apps.incidents.models.work import RegulatoryClock
+from apps.incidents.models.work import Action, CostLine, RegulatoryClock, SavedView
 
-__all__ = ["AffectedGroup", "Evidence", "Incident", "IncidentLink", "IncidentStep", "RegulatoryClock"]
+__all__ = [
+    "Action",
+    "AffectedGroup",
+    "Complaint",
+    "ComplaintStep",
+    "CostLine",
+    "Evidence",
+    "Incident",
+    "IncidentLink",
+    "IncidentStep",
+    "RegulatoryClock",
+    "SavedView",
+]
