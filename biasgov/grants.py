@@ -99,7 +99,9 @@ GRANTS: dict[str, dict[str, str]] = {
         "socialaccount_socialtoken": "SELECT, DELETE",
         "thresholds_policyversion": APPEND,
         "vault_erasure": APPEND,
-        "vault_upload": APPEND,
+        "vault_schema": APPEND,
+        "vault_upload": "SELECT, INSERT, UPDATE (state, parts, subjects)",
+        "vault_upload_part": "SELECT (upload_id, place), INSERT, DELETE",
     },
     COMPUTE: {
         "audit_entry": f"SELECT, INSERT {ENTRY}",
@@ -126,11 +128,13 @@ GRANTS: dict[str, dict[str, str]] = {
         "registry_monitoredmodel": READ,
         "registry_protectedattribute": READ,
         "thresholds_policyversion": READ,
+        "vault.block": "SELECT, INSERT, UPDATE (last, body, key_version, people), DELETE",
         "vault.data_key": "SELECT, INSERT, UPDATE (wrapped, wrapped_by, sealed), DELETE",
         "vault.key_floor": "SELECT, UPDATE (version, raised_at)",
-        "vault.record": WRITE,
         "vault_erasure": "SELECT, UPDATE (state, executed_at)",
-        "vault_upload": "SELECT, UPDATE (sealed, state, stored, reason, opened_at)",
+        "vault_schema": READ,
+        "vault_upload": "SELECT, UPDATE (state, position, stored, replaced, reason, opened_at)",
+        "vault_upload_part": "SELECT, DELETE",
     },
 }
 

@@ -119,18 +119,18 @@ def soon(seconds: float = BUDGET) -> float:
 def open_uploads() -> int:
     """Carry out erasures, open sealed uploads and have the hours of their subjects counted again.
 
-    Erasures come first: they need no key, and an upload that cannot be opened must not hold them up.
+    Erasures come first, so that an upload that cannot be opened does not hold them up.
     """
     while vault.erasures_execute():
         pass
     opened = 0
-    while True:
-        with transaction.atomic():
-            upload = vault.upload_open_next()
-            if upload is None:
-                break
-            inference.hours_mark_dirty_for_subjects(subjects=upload.subjects)
-        opened += 1
+    with vault.opening_alone() as alone:
+        while alone and (upload := vault.upload_open_next()):
+            while upload.left:
+                vault.upload_store_some(upload)
+            with transaction.atomic():
+                inference.hours_mark_dirty_for_subjects(subjects=vault.upload_finish(upload))
+            opened += 1
     return opened
 
 

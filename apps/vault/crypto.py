@@ -3,58 +3,47 @@
 On the way (web to compute) an upload is sealed to the compute side's public key with HPKE (RFC 9180, base mode:
 DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM). Whoever sealed it cannot open it again.
 
-Inside, every subject has one AES-256-GCM record under a data key; data keys are wrapped by the key-encryption key
-(`apps.vault.wrapping`).
+Inside, people are kept in blocks (`apps.vault.blocks`), each one AES-256-GCM ciphertext under a data key; data keys are
+wrapped by the key-encryption key (`apps.vault.wrapping`).
 
-Record layout, big endian::
+Layout of what a data key sealed, big endian::
 
     offset  bytes  field
-    0       1      layout version, 2
+    0       1      layout version, 3
     1       4      data key version
-    5       2      attribute schema version: which declared levels the attributes were checked against
-    7       16     key commitment: HKDF-SHA256(data key, info="biasgov vault record commitment")
-    23      12     nonce, random
-    35      n      ciphertext of the padded attributes, followed by the 16 bytes of the tag
+    5       16     key commitment: HKDF-SHA256(data key, info="biasgov vault record commitment")
+    21      12     nonce, random
+    33      n      ciphertext, followed by the 16 bytes of the tag
 
-The associated data is layout version (1), subject pseudonym (16), data key version (4), schema version (2): a record
-opens only as the record of its own subject, under its own key and schema. AES-GCM alone does not commit to its key
-(one ciphertext can be made to open under two keys); the commitment, compared before anything is decrypted, closes
-that. No byte of the head is free: it is compared (layout, key version, commitment), authenticated (schema version) or
-used (nonce).
-
-Plaintext: the attributes as MessagePack map with sorted names, then 0x80 and zeros up to a multiple of 64 bytes and
-at least to the `width` asked for, so that the length of a record need not say anything about the levels in it. The
-levels stand there by name and not by number: no table that could be altered decides what a record means.
+The associated data is layout version (1), data key version (4) and what the caller binds it to: it opens only in its
+own place, under its own key. AES-GCM alone does not commit to its key (one ciphertext can be made to open under two
+keys); the commitment, compared before anything is decrypted, closes that. No byte of the head is free: it is compared
+(layout, key version, commitment) or used (nonce).
 """
 
 from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, hpke
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-LAYOUT = 2
-HEAD = struct.Struct(">BIH16s12s")
-ASSOCIATED = struct.Struct(">B16sIH")
-BLOCK = 64
+from apps.vault.columns import People
+
+LAYOUT = 3
+HEAD = struct.Struct(">BI16s12s")
+ASSOCIATED = struct.Struct(">BI")
+TAG = 16
 COMMITMENT_INFO = b"biasgov vault record commitment"
-SEALING_INFO = struct.Struct(">22s16sII")
-SEALING_LABEL = b"biasgov vault upload 1"
+SEALING_INFO = struct.Struct(">22s16sI?")
+SEALING_LABEL = b"biasgov vault upload 2"
 SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
-
-_attributes = msgspec.msgpack.Decoder(dict[str, str])
-_chunk = msgspec.msgpack.Decoder(list[tuple[bytes, dict[str, str]]])
-
-Attributes = Mapping[str, str]
 
 
 class VaultError(Exception):
@@ -62,144 +51,83 @@ class VaultError(Exception):
 
 
 class DataKey:
-    """A data key ready for use; holds its cipher, so that a million records share one key schedule."""
+    """A data key ready for use; holds its cipher, so that many blocks share one key schedule."""
 
-    __slots__ = ("_cipher", "commitment", "version")
+    __slots__ = ("_cipher", "_head", "commitment", "version")
 
     def __init__(self, key: bytes, *, version: int) -> None:
         if len(key) != 32:
             raise VaultError(f"Data key {version} has {len(key)} bytes instead of 32.")
         self.version = version
         self.commitment = derive(key, COMMITMENT_INFO)[:16]
+        self._head = HEAD.pack(LAYOUT, version, self.commitment, bytes(12))[:-12]
         self._cipher = AESGCM(key)
 
     def __repr__(self) -> str:
         return f"DataKey(version={self.version})"
 
-    def seal(self, subject: bytes, attributes: Attributes, *, schema: int, width: int = 0) -> bytes:
-        """One record for a subject's 16-byte pseudonym.
-
-        `schema` is the version of the attribute schema that the attributes were checked against; `width` the least
-        size of the padded content in bytes (`content_width` gives the one that hides every choice of levels).
-        """
-        return self.seal_padded(subject, _padded(attributes, width), schema=schema)
-
-    def seal_padded(self, subject: bytes, plaintext: bytes, *, schema: int) -> bytes:
-        """One record of a padded plaintext, as `open_many` gives it."""
+    def seal(self, plaintext: bytes, *, bound_to: bytes) -> bytes:
+        """The plaintext sealed, to be opened as nothing but what it is bound to."""
         nonce = os.urandom(12)
-        head = HEAD.pack(LAYOUT, self.version, schema, self.commitment, nonce)
-        return head + self._cipher.encrypt(nonce, plaintext, self._associated(subject, schema))
+        return self._head + nonce + self._cipher.encrypt(nonce, plaintext, self._associated(bound_to))
 
-    def open(self, subject: bytes, record: bytes) -> dict[str, str]:
-        """The attributes in one record. Raises VaultError if any bit, the subject or the key is not its own."""
-        body = np.frombuffer(record, np.uint8)[None, :]
-        (plaintext,) = self.open_many(np.frombuffer(subject, np.uint8)[None, :], body)
-        return attributes_in(plaintext)
-
-    def open_many(self, subjects: npt.NDArray[np.uint8], records: npt.NDArray[np.uint8]) -> list[bytes]:
-        """The padded plaintexts of records of one length; their schema versions may differ.
-
-        Parameters
-        ----------
-        subjects
-            Pseudonyms, shape (n, 16).
-        records
-            Their records, shape (n, length).
-
-        Raises
-        ------
-        VaultError
-            At least one is not a record of its subject under this key; nothing is returned then.
-        """
-        n, width = records.shape
-        if width < HEAD.size + 16 or subjects.shape != (n, 16):
-            raise VaultError(f"Records of {width} bytes are none of ours.")
-        if not (records[:, 0] == LAYOUT).all():
-            raise VaultError(
-                f"A record has another layout than {LAYOUT}. Layout 1, of biasgov 0.1, is not read any more: empty "
-                "vault.record and upload the attributes again (a demo: remove its BIASGOV_HOME and start it anew)."
-            )
-        head = np.frombuffer(HEAD.pack(LAYOUT, self.version, 0, self.commitment, bytes(12)), np.uint8)
-        if not ((records[:, 1:5] == head[1:5]).all() and (records[:, 7:23] == head[7:23]).all()):
-            raise VaultError(f"A record does not belong to data key {self.version}.")
-        nonces, sealed = records[:, 23:35].tobytes(), records[:, HEAD.size :].tobytes()
-        associated = np.empty((n, ASSOCIATED.size), np.uint8)
-        associated[:] = np.frombuffer(self._associated(bytes(16), 0), np.uint8)
-        associated[:, 1:17] = subjects
-        associated[:, 21:23] = records[:, 5:7]
-        bound = associated.tobytes()
-        decrypt, long, wide = self._cipher.decrypt, width - HEAD.size, ASSOCIATED.size
+    def open(self, sealed: bytes, *, bound_to: bytes) -> bytes:
+        """Inverse of `seal`. Raises VaultError if any bit, the key or what it is bound to differs."""
+        if len(sealed) < HEAD.size + TAG or sealed[0] != LAYOUT:
+            raise VaultError(f"A block of the vault has another layout than {LAYOUT}.")
+        if not sealed.startswith(self._head):
+            raise VaultError(f"A block of the vault does not belong to data key {self.version}.")
         try:
-            return [
-                decrypt(
-                    nonces[12 * i : 12 * i + 12],
-                    sealed[long * i : long * i + long],
-                    bound[wide * i : wide * i + wide],
-                )
-                for i in range(n)
-            ]
+            return self._cipher.decrypt(
+                sealed[len(self._head) : HEAD.size], sealed[HEAD.size :], self._associated(bound_to)
+            )
         except InvalidTag:
-            raise VaultError(f"A record under data key {self.version} is damaged or not its subject's.") from None
+            raise VaultError(f"A block under data key {self.version} is damaged or not in its own place.") from None
 
-    def _associated(self, subject: bytes, schema: int) -> bytes:
-        if len(subject) != 16:
-            raise VaultError(f"A subject pseudonym has 16 bytes, not {len(subject)}.")
-        return ASSOCIATED.pack(LAYOUT, subject, self.version, schema)
+    def _associated(self, bound_to: bytes) -> bytes:
+        return ASSOCIATED.pack(LAYOUT, self.version) + bound_to
 
 
-def schema_version(record: bytes) -> int:
-    """The attribute schema version that a record says it has; only `DataKey.open` proves it."""
-    return int(HEAD.unpack_from(record)[2])
+class _Chunk(msgspec.Struct, array_like=True):
+    """People as they travel: pseudonyms, 16 bytes each; places among the choices, 4 bytes each, little endian."""
+
+    subjects: bytes
+    choice: bytes
+    choices: list[dict[str, str]]
 
 
-def content_width(levels: Mapping[str, Sequence[str]]) -> int:
-    """Bytes of padded content that hold any choice of these {attribute: levels}: the `width` for `DataKey.seal`."""
-    return len(_padded({name: max(among, key=lambda level: len(level.encode())) for name, among in levels.items()}))
+_chunk = msgspec.msgpack.Decoder(_Chunk)
 
 
-def attributes_in(plaintext: bytes) -> dict[str, str]:
-    """The attributes in an opened record's padded plaintext; raises VaultError for anything else."""
-    end = plaintext.rfind(b"\x80")
-    try:
-        if end < 0 or len(plaintext) % BLOCK or plaintext[end + 1 :].strip(b"\0"):
-            raise ValueError
-        return _attributes.decode(plaintext[:end])
-    except (msgspec.DecodeError, ValueError):
-        raise VaultError("A record holds no attributes in the known form.") from None
-
-
-def seal_chunk(
-    rows: Sequence[tuple[bytes, Attributes]], public_key: bytes, *, upload: bytes, index: int, count: int
-) -> bytes:
-    """Rows (16-byte pseudonym, attributes) sealed to the compute side, as part `index` of `count` of an upload."""
+def seal_chunk(people: People, public_key: bytes, *, upload: bytes, index: int, last: bool) -> bytes:
+    """People sealed to the compute side, as part `index` of an upload and as its last one or not."""
+    content = _Chunk(
+        people.subjects.tobytes(), people.choice.astype("<u4").tobytes(), [dict(each) for each in people.choices]
+    )
     return SUITE.encrypt(
-        msgspec.msgpack.encode([(subject, dict(attributes)) for subject, attributes in rows]),
+        msgspec.msgpack.encode(content),
         X25519PublicKey.from_public_bytes(public_key),
-        info=SEALING_INFO.pack(SEALING_LABEL, upload, index, count),
+        info=SEALING_INFO.pack(SEALING_LABEL, upload, index, last),
     )
 
 
-def open_chunk(
-    sealed: bytes, private_key: bytes, *, upload: bytes, index: int, count: int
-) -> list[tuple[bytes, dict[str, str]]]:
-    """Inverse of `seal_chunk`. Raises VaultError for other bytes, another key, upload, index or count."""
+def open_chunk(sealed: bytes, private_key: bytes, *, upload: bytes, index: int, last: bool) -> People:
+    """Inverse of `seal_chunk`. Raises VaultError for other bytes, another key, upload or place in it."""
     try:
-        content = SUITE.decrypt(
-            sealed,
-            X25519PrivateKey.from_private_bytes(private_key),
-            info=SEALING_INFO.pack(SEALING_LABEL, upload, index, count),
+        content = _chunk.decode(
+            SUITE.decrypt(
+                sealed,
+                X25519PrivateKey.from_private_bytes(private_key),
+                info=SEALING_INFO.pack(SEALING_LABEL, upload, index, last),
+            )
         )
-        rows = _chunk.decode(content)
+        subjects = np.frombuffer(content.subjects, np.uint8).reshape(-1, 16)
+        choice = np.frombuffer(content.choice, "<u4").astype(np.uint32)
     except (InvalidTag, ValueError, msgspec.DecodeError):
-        raise VaultError(f"Part {index + 1} of {count} of the upload does not open with this key.") from None
-    if any(len(subject) != 16 for subject, _ in rows):
-        raise VaultError(f"Part {index + 1} of {count} of the upload names a subject that is no pseudonym.")
-    return rows
-
-
-def _padded(attributes: Attributes, width: int = 0) -> bytes:
-    content = msgspec.msgpack.encode({name: attributes[name] for name in sorted(attributes)}) + b"\x80"
-    return content.ljust(-(-max(len(content), width) // BLOCK) * BLOCK, b"\0")
+        raise VaultError(f"Part {index + 1} of the upload does not open with this key.") from None
+    if len(choice) != len(subjects) or (len(choice) and choice.max() >= len(content.choices)):
+        raise VaultError(f"Part {index + 1} of the upload does not say whose attributes are which.")
+    return People(subjects, choice, tuple(content.choices))
 
 
 def derive(key: bytes, info: bytes) -> bytes:

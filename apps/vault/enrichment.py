@@ -6,35 +6,22 @@ is committed, before anything is decrypted; where it cannot be written there is 
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import psycopg
 from django.db import transaction
-from psycopg.adapt import Dumper
-from psycopg.pq import Format
 
 from apps.audit import services as audit
 from apps.vault import keys
-from apps.vault.crypto import DataKey, VaultError, attributes_in
+from apps.vault.blocks import choices_in
+from apps.vault.columns import Subjects, halves, how_many
 from apps.vault.purpose import entering
+from apps.vault.shelf import shelf, taken
 from biasgov.fairness.cube import Axis
 
-AT_ONCE = 50_000
-
 Codes = npt.NDArray[np.int16]
-Subjects = npt.NDArray[np.uint8]
-
-# One row per length of record: a few long byte strings instead of as many Python objects as there are subjects.
-_READ = """
-SELECT octet_length(r.body), string_agg(int4send(asked.place::integer) || r.body, ''::bytea)
-FROM unnest(%s) WITH ORDINALITY AS asked (subject, place) JOIN vault.record r ON r.subject = asked.subject
-GROUP BY 1
-"""
 
 
 def attribute_codes(
@@ -50,7 +37,7 @@ def attribute_codes(
     Parameters
     ----------
     subjects
-        Pseudonyms, shape (n, 16); the same one may come many times and is decrypted once.
+        Pseudonyms, shape (n, 16); the same one may come many times.
     axes
         The model's protected attributes.
     model, hours
@@ -64,11 +51,13 @@ def attribute_codes(
     Raises
     ------
     VaultError
-        A record is damaged, is not its subject's, or its key is not here. No code is returned then.
+        A block is damaged, is missing, is not in its own place, or its key is not here. No code is returned then.
+    KeysUnavailable
+        The key-encryption key is out of reach; the read may be tried again.
     RuntimeError
         The caller has a transaction open: the audit entry could still be undone.
     """
-    distinct, inverse = _distinct(subjects)
+    high, low = halves(subjects)
     with transaction.atomic(durable=True):
         audit.append(
             actor="system:compute",
@@ -78,96 +67,33 @@ def attribute_codes(
                 "purpose": purpose,
                 "from": hours[0].isoformat(),
                 "to": hours[1].isoformat(),
-                "subjects": len(distinct),
+                "subjects": how_many(high),
             },
         )
-    codes = np.empty((len(axes), len(distinct)), np.int16)
-    codes[:] = np.array([len(axis.levels) for axis in axes], np.int16)[:, None]
+    codes = np.empty((len(subjects), len(axes)), np.int16)
+    codes[:] = [len(axis.levels) for axis in axes]
     decode = _Decoder(axes)
     with entering("monitoring") as cursor:
-        cursor.adapters.register_dumper(_UuidArray, _UuidArrayDumper)
-        known = keys.data_keys(cursor)
-        for start in range(0, len(distinct), AT_ONCE):
-            asked = distinct[start : start + AT_ONCE]
-            for place, body in _records(cursor, asked):
-                codes[:, start + place] = decode(_opened(asked[place], body, known))
-    return [row[inverse] for row in codes]
+        known, ranges = keys.data_keys(cursor), shelf(cursor)
+        if not (len(ranges) and len(subjects)):
+            return list(codes.T)
+        needed, rows = ranges.sorted_out(high)
+        for block, here in zip(taken(cursor, ranges.first[needed], known), rows, strict=True):
+            row, found = block.rows_of_halves(high[here], low[here])
+            codes[here[found]] = decode(block.choices)[block.choice[row[found]]]
+    return list(codes.T)
 
 
 class _Decoder:
-    """Turns plaintexts into codes. People share few combinations, so each is parsed once and then looked up."""
+    """Turns a block's choices into codes, shape (choices, axes). Blocks share them, so each is parsed once."""
 
     def __init__(self, axes: Sequence[Axis]) -> None:
         self._axes = axes
-        self._places: dict[bytes, int] = {}
-        self._codes: list[list[int]] = []
+        self._codes: dict[bytes, Codes] = {}
 
-    def __call__(self, plaintexts: list[bytes]) -> Codes:
-        places = list(map(self._places.get, plaintexts))
-        if None in places:
-            self._learn(set(plaintexts).difference(self._places))
-            places = list(map(self._places.get, plaintexts))
-        return np.array(self._codes, np.int16)[np.array(places, np.intp)].T
-
-    def _learn(self, plaintexts: set[bytes]) -> None:
-        for plaintext in plaintexts:
-            attributes = attributes_in(plaintext)
-            self._places[plaintext] = len(self._codes)
-            self._codes.append([axis.code(attributes.get(axis.name)) for axis in self._axes])
-
-
-def _distinct(subjects: Subjects) -> tuple[Subjects, npt.NDArray[np.intp]]:
-    """Distinct rows, and for every row its place among them. Half a pseudonym nearly always tells them apart."""
-    halves = np.ascontiguousarray(subjects).view("<u8").reshape(-1, 2)
-    _, first, inverse = np.unique(halves[:, 0], return_index=True, return_inverse=True)
-    if not np.array_equal(halves[first[inverse], 1], halves[:, 1]):
-        _, first, inverse = np.unique(halves, axis=0, return_index=True, return_inverse=True)
-    return subjects[first], inverse.reshape(-1)
-
-
-def _records(cursor: psycopg.Cursor[tuple[Any, ...]], asked: Subjects) -> list[tuple[npt.NDArray[np.intp], Subjects]]:
-    """Stored records by length: their places in `asked`, and their bytes, shape (m, length)."""
-    cursor.execute(_READ, [_UuidArray(asked)], binary=True)
-    found = []
-    for length, joined in cursor.fetchall():
-        rows = np.frombuffer(joined, np.uint8).reshape(-1, 4 + length)
-        place = np.ascontiguousarray(rows[:, :4]).view(">i4").reshape(-1).astype(np.intp) - 1
-        found.append((place, rows[:, 4:]))
-    return found
-
-
-def _opened(subjects: Subjects, records: Subjects, known: dict[int, DataKey]) -> list[bytes]:
-    versions = np.ascontiguousarray(records[:, 1:5]).view(">u4").reshape(-1)
-    plaintexts: list[bytes] = [b""] * len(records)
-    for version in np.unique(versions).tolist():
-        if version not in known:
-            raise VaultError(f"Records name data key {version}, which does not exist.")
-        (chosen,) = np.nonzero(versions == version)
-        opened = known[version].open_many(subjects[chosen], records[chosen])
-        if len(chosen) == len(records):
-            return opened
-        for place, plaintext in zip(chosen.tolist(), opened, strict=True):
-            plaintexts[place] = plaintext
-    return plaintexts
-
-
-class _UuidArray:
-    """Pseudonyms, shape (n, 16), as a PostgreSQL uuid[] without a Python object for each."""
-
-    __slots__ = ("subjects",)
-
-    def __init__(self, subjects: Subjects) -> None:
-        self.subjects = subjects
-
-
-class _UuidArrayDumper(Dumper):
-    """The binary form of a one-dimensional array: dimensions, nulls?, element type, length, first index, elements."""
-
-    format = Format.BINARY
-    oid = psycopg.adapters.types["uuid"].array_oid
-
-    def dump(self, obj: _UuidArray) -> bytes:
-        elements = np.empty(len(obj.subjects), dtype=[("length", ">i4"), ("value", np.uint8, 16)])
-        elements["length"], elements["value"] = 16, obj.subjects
-        head = struct.pack(">iiIii", 1, 0, psycopg.adapters.types["uuid"].oid, len(elements), 1)
-        return head + elements.tobytes()
+    def __call__(self, choices: bytes) -> Codes:
+        codes = self._codes.get(choices)
+        if codes is None:
+            read = [[axis.code(each.get(axis.name)) for axis in self._axes] for each in choices_in(choices)]
+            codes = self._codes[choices] = np.array(read, np.int16).reshape(-1, len(self._axes))
+        return codes

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import numpy as np
 from django.db import transaction
 
 from apps.audit import services as audit
 from apps.common import clock
+from apps.vault import blocks, keys, shelf
+from apps.vault.columns import halves
 from apps.vault.models import VaultErasure
+from apps.vault.opening import microseconds
 from apps.vault.pseudonyms import Pseudonymiser
 from apps.vault.purpose import entering
 
@@ -36,13 +40,7 @@ def erasures_execute() -> int:
         )
         if not requests:
             return 0
-        with entering("erasure") as cursor:
-            cursor.execute(
-                "DELETE FROM vault.record r USING unnest(%s::uuid[], %s::timestamptz[]) AS e (subject, requested_at)"
-                " WHERE r.subject = e.subject AND r.received_at <= e.requested_at",
-                [[request.subject for request in requests], [request.requested_at for request in requests]],
-            )
-            erased = cursor.rowcount
+        erased = _erase(requests)
         done = [request.pk for request in requests]
         VaultErasure.objects.filter(pk__in=done, state=VaultErasure.State.PENDING).update(
             state=VaultErasure.State.DONE, executed_at=clock.now()
@@ -54,3 +52,22 @@ def erasures_execute() -> int:
             detail={"requests": done, "records": erased},
         )
     return len(done)
+
+
+def _erase(requests: list[VaultErasure]) -> int:
+    subjects = np.frombuffer(b"".join(request.subject.bytes for request in requests), np.uint8).reshape(-1, 16)
+    until = np.array([microseconds(request.requested_at) for request in requests], np.int64)
+    with entering("erasure") as cursor:
+        known, ranges = keys.data_keys(cursor), shelf.shelf(cursor)
+        if not len(ranges):
+            return 0
+        key, changed, erased = known[max(known)], [], 0
+        needed, rows = ranges.sorted_out(halves(subjects)[0])
+        for block, here in zip(shelf.taken(cursor, ranges.first[needed], known, changing=True), rows, strict=True):
+            rest = blocks.without(block, subjects[here], until[here])
+            if len(rest) < len(block):
+                erased += len(block) - len(rest)
+                changed.append(rest)
+        keys.count_sealed(cursor, key, len(changed))
+        shelf.put_back(cursor, changed, key)
+    return erased

@@ -73,9 +73,9 @@ def make_data_key(cursor: Cursor, version: int) -> None:
     )
 
 
-def count_sealed(cursor: Cursor, key: DataKey, records: int) -> None:
-    """Say, before they are sealed, how many more records the key will have sealed."""
-    cursor.execute("UPDATE vault.data_key SET sealed = sealed + %s WHERE version = %s", [records, key.version])
+def count_sealed(cursor: Cursor, key: DataKey, blocks: int) -> None:
+    """Say, before they are sealed, how many more blocks the key will have sealed."""
+    cursor.execute("UPDATE vault.data_key SET sealed = sealed + %s WHERE version = %s", [blocks, key.version])
 
 
 def floor(cursor: Cursor) -> int:

@@ -1,49 +1,82 @@
-"""What the web side leaves for the compute side. Records and data keys are in the schema ``vault``, plain SQL."""
+"""What the web side leaves for the compute side. Blocks and data keys are in the schema ``vault``, plain SQL."""
 
 from __future__ import annotations
 
 import uuid
 
 from django.db import models
-from django.db.models import Q
 
 from apps.common import clock
+
+
+class AttributeSchema(models.Model):
+    """The attributes and levels that all models together declared at a time; versions count up and never change."""
+
+    version = models.PositiveSmallIntegerField(primary_key=True)
+    levels = models.JSONField(help_text="{attribute: [levels]}, sorted")
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "vault_schema"
+
+    def __str__(self) -> str:
+        return f"attribute schema {self.version}"
 
 
 class VaultUpload(models.Model):
     """Attributes on their way into the vault, sealed to the compute side until it opens them."""
 
     class State(models.TextChoices):
+        RECEIVING = "receiving"
         PENDING = "pending"
+        STORING = "storing"
         STORED = "stored"
         REFUSED = "refused"
+        WITHDRAWN = "withdrawn"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     actor = models.CharField(max_length=200)
     received_at = models.DateTimeField(default=clock.now)
-    subjects = models.PositiveIntegerField()
-    attributes = models.JSONField(null=True, help_text="names that the sender may change; null: the whole record")
+    attributes = models.JSONField(null=True, help_text="names that the sender may change; null: everything")
+    schema = models.ForeignKey(AttributeSchema, on_delete=models.PROTECT, db_column="schema_version", related_name="+")
     sealed_to = models.CharField(max_length=16, help_text="fingerprint of the public key")
-    sealed = models.BinaryField(null=True)
-    state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
+    parts = models.PositiveIntegerField(default=0)
+    subjects = models.PositiveIntegerField(default=0)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.RECEIVING)
+    position = models.PositiveIntegerField(default=0, help_text="how many, in the order of pseudonyms, are done")
     stored = models.PositiveIntegerField(default=0)
-    reason = models.CharField(max_length=200, blank=True)
+    replaced = models.PositiveIntegerField(default=0)
+    reason = models.CharField(max_length=300, blank=True)
     opened_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "vault_upload"
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(state="pending", sealed__isnull=False) | ~Q(state="pending") & Q(sealed__isnull=True),
-                name="vault_upload_sealed_only_while_pending",
-            )
-        ]
         indexes = [
-            models.Index(fields=["received_at"], condition=Q(state="pending"), name="vault_upload_pending"),
+            models.Index(
+                fields=["received_at"],
+                condition=models.Q(state__in=["receiving", "pending", "storing"]),
+                name="vault_upload_open",
+            ),
+            models.Index(fields=["-received_at"], name="vault_upload_newest"),
         ]
 
     def __str__(self) -> str:
         return f"upload {self.pk}"
+
+
+class VaultUploadPart(models.Model):
+    """People of an upload, sealed to the compute side; gone once the upload is stored, refused or withdrawn."""
+
+    pk = models.CompositePrimaryKey("upload_id", "place")
+    upload = models.ForeignKey(VaultUpload, on_delete=models.PROTECT, related_name="+")
+    place = models.PositiveIntegerField()
+    sealed = models.BinaryField()
+
+    class Meta:
+        db_table = "vault_upload_part"
+
+    def __str__(self) -> str:
+        return f"part {self.place} of upload {self.upload_id}"
 
 
 class VaultErasure(models.Model):
@@ -63,7 +96,7 @@ class VaultErasure(models.Model):
         db_table = "vault_erasure"
         indexes = [
             models.Index(fields=["subject", "requested_at"], name="vault_erasure_of_subject"),
-            models.Index(fields=["requested_at"], condition=Q(state="pending"), name="vault_erasure_pending"),
+            models.Index(fields=["requested_at"], condition=models.Q(state="pending"), name="vault_erasure_pending"),
         ]
 
     def __str__(self) -> str:

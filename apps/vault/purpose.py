@@ -2,8 +2,9 @@
 
 Whoever reads for monitoring and whoever stores an upload exclude each other. Otherwise an hour could be counted with
 the attributes of before, from events that the upload, marking hours to be counted again, did not see yet: nobody
-would ever mark it. Readers do not exclude each other. Whoever makes or wraps data keys excludes everybody: a reader
-that has read the keys must not meet a record under a later one.
+would ever mark it. Storing also divides blocks, which neither readers nor whoever seals or erases may meet half way.
+Those do not exclude each other: they change what is in a block and lock its row. Whoever makes or wraps data keys
+excludes everybody: a reader that has read the keys must not meet a block under a later one.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _LOCK = 7_301_002
 _LOCKING = {
     "monitoring": "pg_advisory_xact_lock_shared",
     "rotation": "pg_advisory_xact_lock_shared",
+    "erasure": "pg_advisory_xact_lock_shared",
     "upload": "pg_advisory_xact_lock",
     "keys": "pg_advisory_xact_lock",
 }
@@ -31,7 +33,7 @@ _LOCKING = {
 def entering(purpose: Purpose) -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
     """A cursor on the vault in a transaction with that purpose; the purpose ends with the block.
 
-    The cursor binds on the server, so that records never become part of a statement's text (or of a log of it).
+    The cursor binds on the server, so that blocks never become part of a statement's text (or of a log of it).
     """
     with transaction.atomic():
         with connection.cursor() as outer:

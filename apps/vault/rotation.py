@@ -1,7 +1,7 @@
 """Changing keys while the vault is in use: data keys by age and by count, the key-encryption key on command.
 
 No step is ever one that a reader could fall into: whoever reads holds a shared lock for as long as it reads, and a
-data key is made, or wrapped again, only when nobody does (`purpose`). Records are then sealed again batch by batch,
+data key is made, or wrapped again, only when nobody does (`purpose`). Blocks are then sealed again batch by batch,
 each batch a transaction of its own; a process that is killed leaves nothing half done, and the next one goes on.
 """
 
@@ -11,35 +11,34 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
-import numpy as np
 from django.conf import settings
 
 from apps.audit import services as audit
 from apps.common import clock
 from apps.common.errors import Refused
-from apps.vault import keys
-from apps.vault.crypto import DataKey, VaultError, schema_version
+from apps.vault import keys, shelf
+from apps.vault.crypto import VaultError
 from apps.vault.purpose import entering
 from apps.vault.wrapping.choice import key_encryption, unwrapped
 from apps.vault.wrapping.interface import KeyEncryption, WrappedKey, same_key
 
 MOST_SEALED = 2**30
-"""Records under one data key: random nonces of 96 bits allow 2**32 (NIST SP 800-38D, 8.3)."""
-BATCH = 5_000
+"""Blocks under one data key: random nonces of 96 bits allow 2**32 (NIST SP 800-38D, 8.3)."""
+BATCH = 64
 ACTOR = "system:compute"
 
 
 @dataclass(frozen=True, slots=True)
 class KeyState:
-    """A data key as operators see it; `records` are under it now, `sealed` have been."""
+    """A data key as operators see it: how many blocks it has sealed, and how many people are in those it seals now."""
 
     version: int
     wrapped_by: str
     created_at: datetime
     sealed: int
-    records: int
+    people: int
+    used: bool
     due: bool
 
 
@@ -56,8 +55,8 @@ class VaultKeys:
 
     @property
     def left(self) -> int:
-        """Records that are still to be sealed under the newest key."""
-        return sum(key.records for key in self.keys if key.version != self.newest)
+        """People whose blocks are still to be sealed under the newest key."""
+        return sum(key.people for key in self.keys if key.version != self.newest)
 
 
 def vault_keys() -> VaultKeys:
@@ -65,12 +64,13 @@ def vault_keys() -> VaultKeys:
     with entering("keys") as cursor:
         cursor.execute(
             "SELECT k.version, k.wrapped_by, k.created_at, k.sealed,"
-            " (SELECT count(*) FROM vault.record r WHERE r.key_version = k.version)"
+            " (SELECT coalesce(sum(b.people), 0)::bigint FROM vault.block b WHERE b.key_version = k.version),"
+            " EXISTS (SELECT FROM vault.block b WHERE b.key_version = k.version)"
             " FROM vault.data_key k ORDER BY k.version"
         )
         found = [
-            KeyState(version, wrapped_by, created_at, sealed, records, _due(created_at, sealed))
-            for version, wrapped_by, created_at, sealed, records in cursor.fetchall()
+            KeyState(version, wrapped_by, created_at, sealed, people, used, _due(created_at, sealed))
+            for version, wrapped_by, created_at, sealed, people, used in cursor.fetchall()
         ]
         return VaultKeys(tuple(found), keys.floor(cursor))
 
@@ -84,8 +84,10 @@ def data_key_make() -> int:
     return version
 
 
-def records_reseal(*, limit: int = BATCH) -> int:
-    """Seal up to `limit` records again under the newest data key; answers how many were, 0 if none is left.
+def blocks_reseal(*, limit: int = BATCH) -> int:
+    """Seal up to `limit` blocks again under the newest data key; answers how many people are in them.
+
+    Never 0 unless no block is left.
 
     Raises VaultError if one of them is damaged: then none of the batch is changed.
     """
@@ -95,41 +97,41 @@ def records_reseal(*, limit: int = BATCH) -> int:
             return 0
         newest = known[max(known)]
         cursor.execute(
-            "SELECT subject, key_version, body FROM vault.record WHERE key_version < %s"
-            " ORDER BY key_version, subject LIMIT %s FOR UPDATE SKIP LOCKED",
+            "SELECT first, last, key_version, body FROM vault.block WHERE key_version < %s"
+            " ORDER BY key_version, first LIMIT %s FOR UPDATE SKIP LOCKED",
             [newest.version, limit],
-        )
-        stored = [(subject, version, bytes(body)) for subject, version, body in cursor.fetchall()]
-        if not stored:
-            return 0
-        keys.count_sealed(cursor, newest, len(stored))
-        bodies = [_resealed(known, newest, *each) for each in stored]
-        cursor.execute(
-            "UPDATE vault.record r SET body = sent.body, key_version = %s"
-            " FROM unnest(%s::uuid[], %s::bytea[]) AS sent (subject, body) WHERE r.subject = sent.subject",
-            [newest.version, [subject for subject, _, _ in stored], bodies],
             binary=True,
         )
+        stored = cursor.fetchall()
+        if not stored:
+            return 0
+        opened = [shelf.opened(known, *each) for each in stored]
+        keys.count_sealed(cursor, newest, len(opened))
+        shelf.put_back(cursor, opened, newest)
+        people = sum(len(block) for block in opened)
         audit.append(
             actor=ACTOR,
-            action="vault.records_resealed",
+            action="vault.blocks_resealed",
             subject=f"vault-key:{newest.version}",
-            detail={"records": len(stored), "from": sorted({version for _, version, _ in stored})},
+            detail={"blocks": len(opened), "people": people, "from": sorted({version for _, _, version, _ in stored})},
         )
-    return len(stored)
+    return max(people, 1)
 
 
 def floor_raise(*, version: int) -> int:
     """Refuse data keys below `version` from now on and destroy them; answers how many were destroyed.
 
-    Raises Refused if the version does not exist, is below the floor, or records are still under an older one.
+    Raises Refused if the version does not exist, is below the floor, or blocks are still under an older one.
     """
     state = vault_keys()
     if not state.floor <= version <= state.newest:
         raise Refused("floor", f"must be a version from {state.floor} to {state.newest}.", code="out_of_range")
-    left = sum(key.records for key in state.keys if key.version < version)
-    if left:
-        raise Refused("floor", f"{left:,} records are under older keys; seal them again first (--data).", code="in_use")
+    older = [key for key in state.keys if key.version < version and key.used]
+    if older:
+        left = sum(key.people for key in older)
+        raise Refused(
+            "floor", f"{left:,} people's blocks are under older keys; seal them again first (--data).", code="in_use"
+        )
     with entering("keys") as cursor:
         cursor.execute("UPDATE vault.key_floor SET version = %s, raised_at = %s", [version, clock.now()])
         cursor.execute("DELETE FROM vault.data_key WHERE version < %s", [version])
@@ -179,7 +181,7 @@ def _wrap_again(wrapping: KeyEncryption) -> None:
 
 
 def rotate_when_due(*, seconds: float) -> bool:
-    """Make a data key if the newest is due, and seal records again for about `seconds`; True if some are left.
+    """Make a data key if the newest is due, and seal blocks again for about `seconds`; True if some are left.
 
     Data keys under an older version of the key-encryption key, which its service has rotated, are wrapped again.
     """
@@ -194,18 +196,10 @@ def rotate_when_due(*, seconds: float) -> bool:
 
 
 def resealing() -> Iterator[int]:
-    """Seal all records again under the newest data key, yielding the size of every batch once it is committed."""
-    while done := records_reseal():
+    """Seal all blocks again under the newest data key, yielding every batch's people once it is committed."""
+    while done := blocks_reseal():
         yield done
 
 
 def _due(created_at: datetime, sealed: int) -> bool:
     return sealed >= MOST_SEALED or clock.now() - created_at >= timedelta(days=settings.DATA_KEY_DAYS)
-
-
-def _resealed(known: dict[int, DataKey], newest: DataKey, subject: UUID, version: int, body: bytes) -> bytes:
-    if version not in known:
-        raise VaultError(f"A record is under data key {version}, which is not here or below the floor.")
-    record = np.frombuffer(body, np.uint8)[None, :]
-    (plaintext,) = known[version].open_many(np.frombuffer(subject.bytes, np.uint8)[None, :], record)
-    return newest.seal_padded(subject.bytes, plaintext, schema=schema_version(body))

@@ -13,15 +13,18 @@ from apps.vault.models import VaultErasure, VaultUpload
 
 @dataclass(frozen=True, slots=True)
 class UploadRow:
-    """What became of an upload."""
+    """What became of an upload: how many people it holds, how many of them are worked off, stored, replaced."""
 
     upload_id: str
     actor: str
     received_at: datetime
     subjects: int
     state: str
+    done: int
     stored: int
+    replaced: int
     reason: str
+    opened_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +43,18 @@ def upload(upload_id: str) -> UploadRow | None:
         identity = UUID(upload_id)
     except ValueError:
         return None
-    found = VaultUpload.objects.filter(pk=identity).defer("sealed").first()
+    found = VaultUpload.objects.filter(pk=identity).first()
     return _row(found) if found else None
 
 
 def uploads_recent(limit: int = 20) -> list[UploadRow]:
     """The newest uploads first."""
-    return [_row(row) for row in VaultUpload.objects.defer("sealed").order_by("-received_at")[:limit]]
+    return [_row(row) for row in VaultUpload.objects.order_by("-received_at")[:limit]]
 
 
 def queue() -> VaultQueue:
     """What waits for the compute side; two queries."""
-    uploads = VaultUpload.objects.filter(state=VaultUpload.State.PENDING).aggregate(
+    uploads = VaultUpload.objects.filter(state__in=[VaultUpload.State.PENDING, VaultUpload.State.STORING]).aggregate(
         count=Count("id"), subjects=Sum("subjects"), oldest=Min("received_at")
     )
     erasures = VaultErasure.objects.filter(state=VaultErasure.State.PENDING).aggregate(
@@ -63,5 +66,14 @@ def queue() -> VaultQueue:
 
 def _row(found: VaultUpload) -> UploadRow:
     return UploadRow(
-        str(found.pk), found.actor, found.received_at, found.subjects, found.state, found.stored, found.reason
+        upload_id=str(found.pk),
+        actor=found.actor,
+        received_at=found.received_at,
+        subjects=found.subjects,
+        state=found.state,
+        done=found.position,
+        stored=found.stored,
+        replaced=found.replaced,
+        reason=found.reason,
+        opened_at=found.opened_at,
     )

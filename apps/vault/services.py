@@ -2,8 +2,9 @@
 
 from apps.vault.crypto import VaultError
 from apps.vault.erasure import erasure_request, erasures_execute
+from apps.vault.opening import OpenedUpload, opening_alone, upload_finish, upload_open_next, upload_store_some
 from apps.vault.rotation import rotate_when_due
-from apps.vault.uploads import OpenedUpload, UploadReceipt, attributes_upload, upload_open_next
+from apps.vault.uploads import UploadReceipt, attributes_upload
 from apps.vault.wrapping.interface import KeysUnavailable
 
 __all__ = [
@@ -14,6 +15,9 @@ __all__ = [
     "attributes_upload",
     "erasure_request",
     "erasures_execute",
+    "opening_alone",
     "rotate_when_due",
+    "upload_finish",
     "upload_open_next",
+    "upload_store_some",
 ]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
+import numpy as np
 import pytest
 
+from apps.pipeline import services as pipeline
 from apps.registry.declarations import AttributeDeclaration
 from apps.registry.services import model_register
 from apps.registry.spec import ModelSpec
+from apps.vault import blocks, shelf
+from apps.vault.columns import halves
 from apps.vault.keys import data_keys
 from apps.vault.models import VaultErasure, VaultUpload
 from apps.vault.pseudonyms import Pseudonymiser
 from apps.vault.purpose import entering
-from apps.vault.services import upload_open_next
 from tests.apps.api.door import caller, fields_of, problem
 from tests.apps.inference.models import ACTOR
 from tests.sides import side
@@ -47,7 +49,7 @@ def test_upload_is_sealed_and_answered_with_its_number(spec: ModelSpec) -> None:
     assert answer.status_code == 202
     upload = VaultUpload.objects.get(pk=answer.json()["upload_id"])
     assert (answer.json()["sealed"], upload.subjects) == (2, 2)
-    assert b"female" not in bytes(upload.sealed)
+    assert (upload.state, upload.parts) == ("pending", 2)
 
 
 @pytest.mark.parametrize(
@@ -130,24 +132,32 @@ def test_the_token_of_a_model_changes_only_its_own_attributes(spec: ModelSpec) -
 def held(name: str) -> dict[str, str]:
     """What the vault holds of a subject, once everything sealed is opened."""
     with side("compute"):
-        while upload_open_next():
-            pass
-        subject = Pseudonymiser().one(name)
-        with entering("upload") as cursor:
-            cursor.execute("SELECT key_version, body FROM vault.record WHERE subject = %s", [UUID(bytes=subject)])
-            ((version, body),) = cursor.fetchall()
-            return data_keys(cursor)[version].open(subject, bytes(body))
+        pipeline.open_uploads()
+        subject = np.frombuffer(Pseudonymiser().one(name), np.uint8).reshape(1, 16)
+        with entering("monitoring") as cursor:
+            needed, _ = (ranges := shelf.shelf(cursor)).sorted_out(halves(subject)[0])
+            (block,) = shelf.taken(cursor, ranges.first[needed], data_keys(cursor))
+            (row,), (here,) = block.rows(subject)
+            return block.attributes()[block.choice[row]] if here else {}
 
 
-def test_what_would_be_joined_to_a_damaged_record_is_refused_and_holds_nothing_up(spec: ModelSpec) -> None:
+def test_what_would_be_joined_to_a_damaged_block_is_refused_and_holds_nothing_up(
+    spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "WANTED", 1)
+    monkeypatch.setattr(blocks, "MOST", 1)
     lending()
     put(caller("attributes:write"), subject(sex="female", age="old"), subject("bo", sex="male"))
     held("ana")
+    damaged, sound = sorted(["ana", "bo"], key=Pseudonymiser().one)
     with side("compute"), entering("upload") as cursor:
-        cursor.execute("UPDATE vault.record SET body = set_byte(body, 60, get_byte(body, 60) # 1)")
+        cursor.execute(
+            "UPDATE vault.block SET body = set_byte(body, 60, get_byte(body, 60) # 1)"
+            " WHERE first = (SELECT first FROM vault.block ORDER BY first LIMIT 1)"
+        )
     bound = caller("attributes:write", model="lending")
-    first = put(bound, subject(age="young")).json()["upload_id"]
-    second = put(bound, subject("cy", age="young")).json()["upload_id"]
-    assert held("cy") == {"age": "young"}
+    first = put(bound, subject(damaged, age="young")).json()["upload_id"]
+    second = put(bound, subject(sound, age="young")).json()["upload_id"]
+    assert held(sound)["age"] == "young"
     assert VaultUpload.objects.get(pk=first).state == "refused"
     assert VaultUpload.objects.get(pk=second).state == "stored"

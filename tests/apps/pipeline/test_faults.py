@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 from kombu.exceptions import OperationalError
 
@@ -20,6 +22,7 @@ from apps.pipeline import tasks
 from apps.pipeline.models import UnansweredEvaluation
 from apps.registry.spec import ModelSpec
 from apps.thresholds import selectors as thresholds
+from apps.vault import blocks
 from apps.vault import services as vault
 from apps.vault.models import VaultUpload
 from apps.vault.pseudonyms import Pseudonymiser
@@ -175,9 +178,11 @@ def test_one_models_fault_does_not_stop_the_others(
     assert "female" not in caplog.text, "an error's own words may quote values"
 
 
-def test_a_damaged_record_keeps_its_own_hours_from_being_counted_and_no_others(
-    spec: ModelSpec, caplog: pytest.LogCaptureFixture
+def test_a_damaged_block_keeps_its_own_peoples_hours_from_being_counted_and_no_others(
+    spec: ModelSpec, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(blocks, "WANTED", 1)
+    monkeypatch.setattr(blocks, "MOST", 1)
     frame = world.people(200, hours=6)
     frame["subject"] = frame["event"]
     world.send_events(spec, frame)
@@ -185,23 +190,28 @@ def test_a_damaged_record_keeps_its_own_hours_from_being_counted_and_no_others(
     with side("compute"):
         pipeline.open_uploads()
     victim = frame.iloc[0]
+    damage = (
+        "UPDATE vault.block SET body = set_byte(body, 60, 255 - get_byte(body, 60)) WHERE %s BETWEEN first AND last"
+    )
     with side("compute"), entering("upload") as cursor:
-        cursor.execute(
-            "UPDATE vault.record SET body = set_byte(body, 40, 255 - get_byte(body, 40)) WHERE subject = %s",
-            [UUID(bytes=Pseudonymiser().one(victim["subject"]))],
-        )
+        cursor.execute(damage, [UUID(bytes=Pseudonymiser().one(victim["subject"]))])
     world.compute()
     same_hour = (frame["at"].dt.floor("h") == victim["at"].floor("h")).sum()
     assert counted_events() == 200 - same_hour
-    assert "damaged or not its subject's" in caplog.text
+    assert "damaged or not in its own place" in caplog.text
     assert not any(level in caplog.text for level in ("female", "male", "north", "south", "west"))
+    with side("compute"):
+        with pytest.raises(CommandError, match="1 blocks with 1 people cannot be read"):
+            call_command("check_vault", stdout=io.StringIO())
+        call_command("check_vault", empty=True, stdout=io.StringIO())
+        call_command("check_vault", stdout=io.StringIO())
     with side("web"):
         world.send_attributes(frame.iloc[:1])
     with clock.frozen(NOW + timedelta(minutes=3)):
         with side("owner"), connection.cursor() as cursor:
             cursor.execute("UPDATE inference_dirty_hour SET lease_until = NULL")
         world.compute()
-    assert counted_events() == 200, "the sender's next upload mends it"
+    assert counted_events() == 200, "emptied, and mended by the sender's next upload"
 
 
 def test_without_a_broker_the_round_is_done_and_the_schedule_goes_on(

@@ -43,10 +43,11 @@ def test_events_that_an_upload_did_not_see_are_not_counted_without_it() -> None:
     opened, sent, counted = threading.Event(), threading.Event(), threading.Event()
 
     def open_slowly() -> None:
+        upload = vault.upload_open_next()
+        assert upload is not None
         with transaction.atomic():
-            upload = vault.upload_open_next()
-            assert upload is not None
-            assert inference.hours_mark_dirty_for_subjects(subjects=upload.subjects) == 0
+            vault.upload_store_some(upload)
+            assert inference.hours_mark_dirty_for_subjects(subjects=vault.upload_finish(upload)) == 0
             opened.set()
             assert sent.wait(timeout=30)
             while not (counted.is_set() or somebody_waits_for_the_vault()):

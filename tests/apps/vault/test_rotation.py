@@ -20,7 +20,8 @@ from django.db import DatabaseError, connection, transaction
 from apps.audit.models import AuditEntry
 from apps.common import clock
 from apps.common.errors import Refused
-from apps.vault import enrichment, keys, rotation, services
+from apps.pipeline import services as pipeline
+from apps.vault import blocks, enrichment, keys, rotation, services
 from apps.vault.crypto import VaultError
 from apps.vault.pseudonyms import Pseudonymiser
 from apps.vault.purpose import entering
@@ -44,7 +45,7 @@ def key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def filled(db: None, key_file: Path) -> Iterator[None]:
+def filled(db: None, key_file: Path, small_blocks: None) -> Iterator[None]:
     """Fifty people in the vault, under data key 1."""
     with clock.frozen(NOW):
         fill()
@@ -56,7 +57,7 @@ def fill() -> None:
     people = [(name, {"sex": ("female", "male")[sex]}) for name, sex in zip(NAMES, TRUTH, strict=True)]
     services.attributes_upload(actor=ACTOR, subjects=people)
     with side("compute"):
-        services.upload_open_next()
+        pipeline.open_uploads()
 
 
 def read() -> list[int]:
@@ -66,50 +67,61 @@ def read() -> list[int]:
     return sexes.tolist()
 
 
-def records() -> dict[bytes, tuple[int, bytes]]:
+def stored() -> dict[UUID, tuple[int, bytes]]:
+    """Key version and bytes of every block, by where it begins."""
     with side("compute"), entering("keys") as cursor:
-        cursor.execute("SELECT subject, key_version, body FROM vault.record")
-        return {subject.bytes: (version, bytes(body)) for subject, version, body in cursor.fetchall()}
+        cursor.execute("SELECT first, key_version, body FROM vault.block")
+        return {first: (version, bytes(body)) for first, version, body in cursor.fetchall()}
 
 
-def test_records_are_sealed_again_batch_by_batch_and_read_at_every_step(filled: None) -> None:
-    before = records()
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of at most five people, so that fifty fill some."""
+    monkeypatch.setattr(blocks, "WANTED", 4)
+    monkeypatch.setattr(blocks, "MOST", 5)
+
+
+def test_blocks_are_sealed_again_batch_by_batch_and_read_at_every_step(filled: None) -> None:
+    before = stored()
     with side("compute"):
         assert rotation.data_key_make() == 2
     assert read() == TRUTH
     done = []
-    while batch := _reseal(20):
+    while batch := _reseal(5):
         done.append(batch)
         assert read() == TRUTH
-    assert done == [20, 20, 10]
-    after = records()
+    assert sum(done) == 50
+    assert len(done) == -(-len(before) // 5) > 2
+    after = stored()
     assert {version for version, _ in after.values()} == {2}
-    assert all(before[subject][1] != body for subject, (_, body) in after.items())
+    assert all(before[first][1] != body for first, (_, body) in after.items())
     with side("compute"):
         state = rotation.vault_keys()
-    assert [(key.version, key.sealed, key.records) for key in state.keys] == [(1, 50, 0), (2, 50, 50)]
+    assert [(key.version, key.people) for key in state.keys] == [(1, 0), (2, 50)]
+    assert state.keys[1].sealed == len(before)
 
 
 def test_what_comes_in_meanwhile_is_sealed_under_the_newest_key(filled: None) -> None:
     with side("compute"):
         rotation.data_key_make()
-    _reseal(10)
+    _reseal(1)
     services.attributes_upload(actor=ACTOR, subjects=[("newcomer", {"sex": "male"}), (NAMES[-1], {"sex": "female"})])
     with side("compute"):
-        services.upload_open_next()
-    stored = records()
-    newcomer, corrected = Pseudonymiser().many(["newcomer", NAMES[-1]])
-    assert (stored[newcomer][0], stored[corrected][0]) == (2, 2)
+        pipeline.open_uploads()
+    for name in ("newcomer", NAMES[-1]):
+        subject = Pseudonymiser().one(name)
+        home = max(first for first in stored() if first.bytes <= subject)
+        assert stored()[home][0] == 2
     assert read() == [*TRUTH[:-1], 0]
 
 
 def test_the_old_key_is_refused_and_gone_after_the_floor_is_raised(filled: None) -> None:
     with side("compute"):
         rotation.data_key_make()
-        with pytest.raises(Refused, match="50 records are under older keys"):
+        with pytest.raises(Refused, match="50 people's blocks are under older keys"):
             rotation.floor_raise(version=2)
-        old = next(iter(records().items()))
-        while rotation.records_reseal():
+        old = next(iter(stored().items()))
+        while rotation.blocks_reseal():
             pass
         assert rotation.floor_raise(version=2) == 1
         with pytest.raises(Refused, match="from 2 to 2"):
@@ -117,15 +129,13 @@ def test_the_old_key_is_refused_and_gone_after_the_floor_is_raised(filled: None)
         with entering("upload") as cursor:
             assert set(keys.data_keys(cursor)) == {2}
     assert read() == TRUTH
-    # A key and a record of before come back, out of a backup say.
-    subject, (_, body) = old
+    # A key and a block of before come back, out of a backup say.
+    first, (_, body) = old
     with unprotected() as cursor:
         cursor.execute(
             "INSERT INTO vault.data_key (version, wrapped, wrapped_by, created_at) VALUES (1, '', '', now())"
         )
-        cursor.execute(
-            "UPDATE vault.record SET body = %s, key_version = 1 WHERE subject = %s", [body, UUID(bytes=subject)]
-        )
+        cursor.execute("UPDATE vault.block SET body = %s, key_version = 1 WHERE first = %s", [body, first])
     with pytest.raises(VaultError, match="data key 1, which does not exist"):
         read()
 
@@ -143,7 +153,7 @@ def test_the_old_key_is_refused_and_gone_after_the_floor_is_raised(filled: None)
 def test_nobody_lowers_the_floor(filled: None, statement: str, who: str) -> None:
     with side("compute"):
         rotation.data_key_make()
-        while rotation.records_reseal():
+        while rotation.blocks_reseal():
             pass
         rotation.floor_raise(version=2)
     entered = unprotected() if who == "owner" else compute("keys")
@@ -185,18 +195,18 @@ def test_readers_never_miss_the_key_that_is_taking_over(
     assert read() == TRUTH
 
 
-def test_a_damaged_record_stops_the_batch_and_changes_nothing(filled: None) -> None:
+def test_a_damaged_block_stops_the_batch_and_changes_nothing(filled: None) -> None:
     with side("compute"):
         rotation.data_key_make()
     with unprotected() as cursor:
         cursor.execute(
-            "UPDATE vault.record SET body = set_byte(body, 50, get_byte(body, 50) # 1)"
-            " WHERE subject = (SELECT max(subject::text)::uuid FROM vault.record)"
+            "UPDATE vault.block SET body = set_byte(body, 50, get_byte(body, 50) # 1)"
+            " WHERE first = (SELECT max(first::text)::uuid FROM vault.block)"
         )
-    before = records()
+    before = stored()
     with side("compute"), pytest.raises(VaultError, match="damaged"):
-        rotation.records_reseal()
-    assert records() == before
+        rotation.blocks_reseal()
+    assert stored() == before
 
 
 @pytest.mark.parametrize(("days", "sealed", "made"), [(29, 0, False), (30, 0, True), (1, rotation.MOST_SEALED, True)])
@@ -224,7 +234,7 @@ def test_the_command_says_how_the_keys_stand_and_what_it_did(filled: None) -> No
         call_command("rotate_keys", floor=9, stdout=io.StringIO())
     assert {
         "vault.data_key_made",
-        "vault.records_resealed",
+        "vault.blocks_resealed",
         "vault.key_floor_raised",
         "vault.key_encryption_rotated",
     } <= set(AuditEntry.objects.values_list("action", flat=True))
@@ -232,7 +242,7 @@ def test_the_command_says_how_the_keys_stand_and_what_it_did(filled: None) -> No
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_read_fails_while_keys_and_records_change(key_file: Path) -> None:
+def test_no_read_fails_while_keys_and_blocks_change(key_file: Path, small_blocks: None) -> None:
     """Four rotations of both kinds beside a reader in another connection that never stops."""
     with clock.frozen(NOW):
         fill()
@@ -254,7 +264,7 @@ def test_no_read_fails_while_keys_and_records_change(key_file: Path) -> None:
         with clock.frozen(NOW), side("compute"):
             for _ in range(4):
                 rotation.data_key_make()
-                while rotation.records_reseal(limit=7):
+                while rotation.blocks_reseal(limit=3):
                     pass
                 rotation.key_encryption_rotate()
     finally:
@@ -267,7 +277,7 @@ def test_no_read_fails_while_keys_and_records_change(key_file: Path) -> None:
 
 def _reseal(limit: int) -> int:
     with side("compute"):
-        return rotation.records_reseal(limit=limit)
+        return rotation.blocks_reseal(limit=limit)
 
 
 @contextmanager
@@ -279,7 +289,7 @@ def compute(purpose: Any) -> Iterator[Any]:
 @contextmanager
 def unprotected() -> Iterator[Any]:
     """The owner's cursor with row level security out of the way, as only a migration could put it."""
-    tables = ("vault.data_key", "vault.record", "vault.key_floor")
+    tables = ("vault.data_key", "vault.block", "vault.key_floor")
     with side("owner"), connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for table in tables:

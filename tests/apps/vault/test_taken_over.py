@@ -55,7 +55,7 @@ def test_a_table_of_ones_own_does_not_come_before_the_owners() -> None:
             transaction.atomic(),
             connection.cursor() as cursor,
         ):
-            cursor.execute("SELECT body FROM vault.record")
+            cursor.execute("SELECT body FROM vault.block")
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE pg_temp.audit_pending")
         assert AuditPending.objects.filter(entry_id=number).exists()

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.db.utils import DatabaseError, ProgrammingError
 
 from apps.audit.models import AuditEntry
+from apps.pipeline import services as pipeline
 from apps.vault import crypto, enrichment, services
 from apps.vault.pseudonyms import Pseudonymiser
 from apps.vault.purpose import entering
@@ -31,29 +32,32 @@ VERBS = {
     "TRUNCATE": "TRUNCATE {table}",
 }
 COLUMNS = {
-    "vault.record": "body",
+    "vault.block": "body",
     "vault.data_key": "wrapped",
     "vault.key_floor": "version",
     "cube.hour_cube": "body",
     "monitoring_run": "n",
-    "vault_upload": "sealed",
+    "vault_upload": "stored",
+    "vault_upload_part": "sealed",
 }
 DENIED = {
     "web": {
-        "vault.record": set(VERBS),
+        "vault.block": set(VERBS),
         "vault.data_key": set(VERBS),
         "vault.key_floor": set(VERBS),
         "cube.hour_cube": set(VERBS),
         "monitoring_run": {"INSERT", "UPDATE", "DELETE", "TRUNCATE"},
         "vault_upload": {"UPDATE", "DELETE", "TRUNCATE"},
+        "vault_upload_part": {"SELECT", "UPDATE", "TRUNCATE"},
     },
     "compute": {
-        "vault.record": {"TRUNCATE"},
+        "vault.block": {"TRUNCATE"},
         "vault.data_key": {"TRUNCATE"},
         "vault.key_floor": {"INSERT", "DELETE", "TRUNCATE"},
         "cube.hour_cube": {"UPDATE", "TRUNCATE"},
         "monitoring_run": {"UPDATE", "DELETE", "TRUNCATE"},
         "vault_upload": {"INSERT", "DELETE", "TRUNCATE"},
+        "vault_upload_part": {"INSERT", "UPDATE", "TRUNCATE"},
     },
 }
 
@@ -86,7 +90,7 @@ def test_the_compute_side_sees_nothing_without_a_purpose() -> None:
     company()
     services.attributes_upload(actor=ACTOR, subjects=[("ana", {"sex": "female"})])
     with side("compute"):
-        services.upload_open_next()
+        pipeline.open_uploads()
         assert seen() == 0
         with entering("monitoring"):
             assert seen() == 1
@@ -99,25 +103,29 @@ def test_a_purpose_allows_no_more_than_it_says() -> None:
     company()
     services.attributes_upload(actor=ACTOR, subjects=[("ana", {"sex": "female"})])
     with side("compute"):
-        services.upload_open_next()
+        pipeline.open_uploads()
         with entering("monitoring") as cursor:
-            assert cursor.execute("DELETE FROM vault.record").rowcount == 0
-            assert cursor.execute("UPDATE vault.record SET received_at = now()").rowcount == 0
-        with entering("erasure") as cursor:
-            assert cursor.execute("UPDATE vault.record SET received_at = now()").rowcount == 0
-            assert cursor.execute("DELETE FROM vault.record").rowcount == 1
+            assert cursor.execute("UPDATE vault.block SET people = 0").rowcount == 0
+            assert cursor.execute("UPDATE vault.data_key SET sealed = 0").rowcount == 0
+        with entering("keys") as cursor:
+            assert cursor.execute("UPDATE vault.block SET people = 0").rowcount == 0
+            assert cursor.execute("UPDATE vault.data_key SET sealed = 0").rowcount == 1
+        with entering("upload") as cursor:
+            assert cursor.execute("UPDATE vault.block SET people = 0").rowcount == 1
+            assert cursor.execute("UPDATE vault.key_floor SET version = 2").rowcount == 0
 
 
 def test_a_read_is_on_record_before_anything_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     on_record: list[int] = []
-    opened = crypto.DataKey.open_many
+    opened = crypto.DataKey.open
 
-    def watching(self: crypto.DataKey, *arguments: Any) -> list[bytes]:
+    def watching(self: crypto.DataKey, *arguments: Any, **bound: Any) -> bytes:
         with side("web"):
             on_record.append(AuditEntry.objects.filter(action="vault.attributes_read").count())
-        return opened(self, *arguments)
+        return opened(self, *arguments, **bound)
 
-    monkeypatch.setattr(crypto.DataKey, "open_many", watching)
+    store()
+    monkeypatch.setattr(crypto.DataKey, "open", watching)
     read("ana", "ana", "ben")
     assert on_record == [1]
     entry = AuditEntry.objects.get(action="vault.attributes_read")
@@ -128,8 +136,9 @@ def test_a_read_is_on_record_before_anything_is_opened(monkeypatch: pytest.Monke
 
 
 def test_a_read_that_cannot_be_put_on_record_does_not_happen(monkeypatch: pytest.MonkeyPatch) -> None:
+    store()
     decryptions: list[int] = []
-    monkeypatch.setattr(crypto.DataKey, "open_many", lambda self, subjects, records: decryptions.append(len(records)))
+    monkeypatch.setattr(crypto.DataKey, "open", lambda self, sealed, **_: decryptions.append(len(sealed)))
 
     def broken(**_: Any) -> int:
         raise OSError("the audit log is out of reach")
@@ -155,16 +164,20 @@ def test_the_web_side_is_given_no_key_that_opens_anything() -> None:
     assert folders == {"web", "shared"}
 
 
-def read(*ids: str) -> None:
+def store() -> None:
     company()
     services.attributes_upload(actor=ACTOR, subjects=[("ana", {"sex": "female"}), ("ben", {"sex": "male"})])
     with side("compute"):
-        services.upload_open_next()
+        pipeline.open_uploads()
+
+
+def read(*ids: str) -> None:
+    with side("compute"):
         subjects = np.frombuffer(b"".join(Pseudonymiser().many(ids)), np.uint8).reshape(-1, 16)
         enrichment.attribute_codes(subjects=subjects, axes=AXES, model="hiring", hours=(NOW, NOW))
 
 
 def seen() -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM vault.record")
+        cursor.execute("SELECT count(*) FROM vault.block")
         return int(cursor.fetchone()[0])

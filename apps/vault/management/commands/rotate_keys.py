@@ -22,10 +22,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--kek", action="store_true", help="wrap data keys with a new key-encryption key")
-        parser.add_argument("--data", action="store_true", help="make a data key and seal every record again under it")
+        parser.add_argument("--data", action="store_true", help="make a data key and seal everything again under it")
         parser.add_argument("--resume", action="store_true", help="seal what is left under the newest data key")
         parser.add_argument(
-            "--floor", type=int, metavar="N", help="refuse and destroy data keys below version N, which hold no record"
+            "--floor",
+            type=int,
+            metavar="N",
+            help="refuse and destroy data keys below version N, no longer in use",
         )
 
     def handle(self, *args: Any, kek: bool, data: bool, resume: bool, floor: int | None, **options: Any) -> None:
@@ -46,7 +49,7 @@ class Command(BaseCommand):
         self._describe()
 
     def _reseal(self) -> None:
-        with tqdm(total=rotation.vault_keys().left, unit=" records", desc="sealed again", mininterval=1) as progress:
+        with tqdm(total=rotation.vault_keys().left, unit=" people", desc="sealed again", mininterval=1) as progress:
             for done in rotation.resealing():
                 progress.update(done)
 
@@ -56,7 +59,7 @@ class Command(BaseCommand):
             self.stdout.write("There is no data key yet: the first upload makes it.")
         for key in state.keys:
             self.stdout.write(
-                f"data key {key.version}: made {key.created_at:%Y-%m-%d}, {key.records:,} records, "
-                f"{key.sealed:,} sealed in all, wrapped by {key.wrapped_by}{', due' if key.due else ''}"
+                f"data key {key.version}: made {key.created_at:%Y-%m-%d}, {key.people:,} people, "
+                f"{key.sealed:,} blocks sealed in all, wrapped by {key.wrapped_by}{', due' if key.due else ''}"
             )
-        self.stdout.write(f"floor {state.floor}; {state.left:,} records are not under the newest key")
+        self.stdout.write(f"floor {state.floor}; {state.left:,} people are not under the newest key")
