@@ -26,6 +26,8 @@ SCHEMAS: dict[str, tuple[str, ...]] = {
 GRANTS: dict[str, dict[str, str]] = {
     WEB: {
         "account_emailaddress": READ,
+        "accounts_invitation": "SELECT, INSERT, UPDATE (used_at, revoked_at)",
+        "accounts_role_term": WRITE,
         "accounts_user": "SELECT, INSERT, UPDATE",
         "accounts_user_groups": "SELECT, INSERT, DELETE",
         "accounts_user_user_permissions": READ,

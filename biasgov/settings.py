@@ -274,7 +274,16 @@ CELERY_TIMEZONE = "UTC"
 
 NOTIFICATION_URLS = environment.words("NOTIFICATION_URLS")
 HEARTBEAT_URLS = environment.words("HEARTBEAT_URLS")
+EMAIL_HOST = environment.text("EMAIL_HOST")
+EMAIL_PORT = environment.whole("EMAIL_PORT", 587)
+EMAIL_HOST_USER = environment.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = environment.secret("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS = environment.flag("EMAIL_USE_TLS", default=True)
+EMAIL_TIMEOUT = 10
+EMAIL_CONFIGURED = bool(EMAIL_HOST)
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_CONFIGURED else 'dummy'}.EmailBackend"
 EMAIL_SUBJECT_PREFIX = "[biasgov] "
+DEFAULT_FROM_EMAIL = environment.text("EMAIL_FROM", "biasgov@localhost")
 
 LOGGING = {
     "version": 1,

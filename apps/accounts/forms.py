@@ -15,7 +15,7 @@ from django.http import HttpRequest
 
 from apps.accounts import throttle
 from apps.accounts.models import User
-from apps.accounts.second_factors import code_accept
+from apps.accounts.second_factors import code_accept, moment_of
 
 _ONE_TIME = {"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false", "placeholder": ""}
 
@@ -109,6 +109,14 @@ class AuthenticatorAppForm(ActivateTOTPForm):
         self.fields["code"].label = "The code that it shows now"
         self.fields["code"].widget.attrs |= _ONE_TIME
         dress(self)
+
+    def clean_code(self) -> str:
+        code = "".join(self.cleaned_data["code"].split())
+        if moment_of(self.secret, code) is None:
+            raise forms.ValidationError(
+                "This is not the code that the app shows now. A new one comes every 30 seconds."
+            )
+        return code
 
 
 class PasskeyForm(AddWebAuthnForm):

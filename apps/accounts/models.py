@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import AbstractUser
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser, Group
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from apps.common import clock
 
 
 class User(AbstractUser):
@@ -29,3 +34,37 @@ class User(AbstractUser):
     def actor(self) -> str:
         """How the audit log names this person."""
         return f"user:{self.username}"
+
+
+class RoleTerm(models.Model):
+    """The limits within which a person holds a role: until when, and for which models (none named: for all)."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="terms")
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="terms")
+    until = models.DateTimeField()
+    scope = ArrayField(models.BigIntegerField(), default=list, help_text="ids of models")
+
+    class Meta:
+        db_table = "accounts_role_term"
+        constraints = [models.UniqueConstraint(fields=["person", "group"], name="accounts_one_term_a_role")]
+
+    def __str__(self) -> str:
+        return f"{self.group_id} of {self.person_id} until {self.until:%Y-%m-%d}"
+
+
+class Invitation(models.Model):
+    """A link by which a person sets a password, once; only its SHA-256 is kept."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="invitations")
+    digest = models.BinaryField(max_length=32, unique=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "accounts_invitation"
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"invitation {self.pk} of {self.person_id}"

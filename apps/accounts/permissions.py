@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import wraps
 from typing import Any, Protocol
 
+from django.contrib.auth.models import Group
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.db.models import FilteredRelation, Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import resolve_url
 from guardian.models import UserObjectPermission
 
 from apps.accounts.roles import EVERYWHERE, MATRIX, OWN, OWNER
+from apps.common import clock
 
 OWN_MODEL = "own_model"
 
@@ -30,15 +34,34 @@ def may(user: Any, verb: str, model: HasId | int | None = None) -> bool:
     Superusers get nothing extra, and people who have left (inactive) get nothing. `model` is anything with an
     `id`, or the id. Raises KeyError for a verb that is not in the matrix.
     """
-    reaches = _reaches(user, verb)
-    if EVERYWHERE in reaches:
-        return True
-    return model is not None and OWN in reaches and _id(model) in owned_model_ids(user)
+    within = models_within(user, verb)
+    return within is None or (model is not None and _id(model) in within)
 
 
 def may_somewhere(user: Any, verb: str) -> bool:
     """Whether `user` may do `verb` to at least some models; what a page shows must then be narrowed to those."""
-    return bool(_reaches(user, verb))
+    within = models_within(user, verb)
+    return within is None or bool(within)
+
+
+def models_within(user: Any, verb: str) -> frozenset[int] | None:
+    """The ids of the models to which `user` may do `verb`; None where that is every model there is.
+
+    A role held for some models only reaches as far as an owner of those models would, within its own column of the
+    matrix: pages about the whole house (the audit log, the board) stay closed.
+    """
+    cells = MATRIX[verb]
+    owners = cells.get(OWNER)
+    within: set[int] = set()
+    for role, scope in grants_of(user).items():
+        if role == OWNER or role not in cells:
+            continue
+        if scope is None or owners == EVERYWHERE:
+            return None
+        within |= scope if owners == OWN else set()
+    if owners == EVERYWHERE and (OWNER in grants_of(user) or owned_model_ids(user)):
+        return None
+    return frozenset(within | owned_model_ids(user)) if owners == OWN else frozenset(within)
 
 
 def demand(user: Any, verb: str, model: HasId | int | None = None) -> None:
@@ -88,14 +111,25 @@ def sign_in_first(request: HttpRequest) -> HttpResponse:
 
 
 def roles_of(user: Any) -> frozenset[str]:
-    """The names of the person's groups; one query for each user object."""
+    """The names of the roles that the person holds now."""
+    return frozenset(grants_of(user))
+
+
+def grants_of(user: Any) -> Mapping[str, frozenset[int] | None]:
+    """The person's roles, each with the ids of the models it is held for, or None for all.
+
+    A role whose term is over is not among them. One query for each user object.
+    """
     if not (user.is_authenticated and user.is_active):
-        return frozenset()
-    known: frozenset[str] | None = user.__dict__.get("_roles")
+        return {}
+    known: tuple[tuple[str, datetime | None, frozenset[int] | None], ...] | None = user.__dict__.get("_grants")
     if known is None:
-        known = frozenset(user.groups.values_list("name", flat=True))
-        user.__dict__["_roles"] = known
-    return known
+        term = FilteredRelation("terms", condition=Q(terms__person=user.pk))
+        rows = Group.objects.filter(user=user.pk).annotate(term=term).values_list("name", "term__until", "term__scope")
+        known = tuple((name, until, frozenset(scope) if scope else None) for name, until, scope in rows)
+        user.__dict__["_grants"] = known
+    now = clock.now()
+    return {name: scope for name, until, scope in known if until is None or now < until}
 
 
 def owned_model_ids(user: Any) -> frozenset[int]:
@@ -114,20 +148,8 @@ def owned_model_ids(user: Any) -> frozenset[int]:
 
 def forget(user: Any) -> None:
     """Drop what `user` remembers of its roles and models, after they changed."""
-    user.__dict__.pop("_roles", None)
+    user.__dict__.pop("_grants", None)
     user.__dict__.pop("_owned_model_ids", None)
-
-
-def _reaches(user: Any, verb: str) -> frozenset[str]:
-    cells = MATRIX[verb]
-    if not (user.is_authenticated and user.is_active):
-        return frozenset()
-    held = {cells[role] for role in roles_of(user) - {OWNER} if role in cells}
-    if EVERYWHERE in held or OWNER not in cells:
-        return frozenset(held)
-    if cells[OWNER] == OWN:
-        return frozenset(held | {OWN}) if owned_model_ids(user) else frozenset(held)
-    return frozenset(held | {EVERYWHERE}) if OWNER in roles_of(user) or owned_model_ids(user) else frozenset(held)
 
 
 def _id(model: HasId | int) -> int:

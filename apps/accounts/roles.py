@@ -33,6 +33,19 @@ ROLES: dict[str, str] = {
 SIGNING = frozenset({OFFICER, COMPLIANCE, BOARD, ADMINISTRATOR})
 """Whose word takes effect: they sign, vote, lift restrictions or give out roles, and need a second factor for it."""
 
+APART: tuple[tuple[frozenset[str], frozenset[str], str], ...] = (
+    (frozenset({COMPLIANCE}), frozenset({OFFICER, OWNER, STEWARD}), "Compliance signs what they ask for."),
+    (frozenset({BOARD}), frozenset({OFFICER, OWNER}), "The board judges what they bring before it."),
+    (frozenset({BOARD}), frozenset({COMPLIANCE}), "A relaxation beyond the limit needs both, and so two people."),
+    (
+        frozenset({ADMINISTRATOR}),
+        frozenset({OFFICER, COMPLIANCE, BOARD, OWNER, STEWARD}),
+        "Who gives out roles has no say in what they decide.",
+    ),
+    (frozenset({AUDITOR}), frozenset(ROLES) - {AUDITOR}, "Who audits the work has no part in it."),
+)
+"""Roles that must not meet in one person: any of the first with any of the second, and why."""
+
 _COLUMNS = {"O": OFFICER, "C": COMPLIANCE, "B": BOARD, "M": OWNER, "S": STEWARD, "A": AUDITOR, "P": ADMINISTRATOR}
 
 # O officer, C compliance, B board, M model owner, S steward, A auditor, P administrator ("people");
@@ -101,6 +114,14 @@ MATRIX: dict[str, dict[str, str]] = _read(_TABLE)
 def reach(verb: str, role: str) -> str:
     """`EVERYWHERE`, `OWN` or "". Raises KeyError for an unknown verb: a typing error must never pass as a no."""
     return MATRIX[verb].get(role, "")
+
+
+def kept_apart(one: str, other: str) -> str:
+    """Why nobody may hold both roles; "" where they may meet."""
+    for some, others, why in APART:
+        if (one in some and other in others) or (other in some and one in others):
+            return why
+    return ""
 
 
 def create_groups(**_: Any) -> None:

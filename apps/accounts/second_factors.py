@@ -73,14 +73,19 @@ def second_factors_remove(*, person: User, actor: str) -> int:
     return removed
 
 
-def _app_code_accepted(factor: Authenticator, code: str) -> bool:
-    secret = decrypt(factor.data["secret"])
+def moment_of(secret: str, code: str) -> int | None:
+    """The period, counted from 1970, at which an app with this secret shows `code`; None if not about now."""
     now = int(clock.now().timestamp()) // _PERIOD
     for moment in (now + step for step in _STEPS):
         if constant_time_compare(format_hotp_value(hotp_value(secret, moment)), code):
-            if moment <= factor.data.get("last_moment", 0):
-                return False
-            factor.data["last_moment"] = moment
-            factor.save(update_fields=["data"])
-            return True
-    return False
+            return moment
+    return None
+
+
+def _app_code_accepted(factor: Authenticator, code: str) -> bool:
+    moment = moment_of(decrypt(factor.data["secret"]), code)
+    if moment is None or moment <= factor.data.get("last_moment", 0):
+        return False
+    factor.data["last_moment"] = moment
+    factor.save(update_fields=["data"])
+    return True

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from guardian.models import UserObjectPermission
 
-from apps.accounts.models import User
+from apps.accounts.models import RoleTerm, User
 from apps.accounts.permissions import OWN_MODEL
 from apps.accounts.roles import ROLES
+from apps.common import clock
 
 
 def people_with_role(role: str) -> QuerySet[User]:
-    """The active people in a role, by user name. Raises KeyError for an unknown role."""
+    """The active people in a role whose term is not over, by user name. Raises KeyError for an unknown role."""
     if role not in ROLES:
         raise KeyError(role)
-    return User.objects.filter(is_active=True, groups__name=role).order_by("username")
+    over = RoleTerm.objects.filter(person=OuterRef("pk"), group__name=role, until__lte=clock.now())
+    held = User.groups.through.objects.filter(user_id=OuterRef("pk"), group__name=role)
+    return User.objects.filter(~Exists(over), Exists(held), is_active=True).order_by("username")
 
 
 def owners_of(model_id: int) -> QuerySet[User]:

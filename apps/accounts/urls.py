@@ -5,7 +5,7 @@ django-allauth finds some of these pages by name; of its own pages none is reach
 
 from django.urls import path
 
-from apps.accounts.views import confirming, own_account, signing_in
+from apps.accounts.views import confirming, invitation, own_account, signing_in
 
 urlpatterns = [
     path("sign-in/", signing_in.SignIn.as_view(), name="account_login"),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("sign-in/with/<slug:provider_id>/", signing_in.openid_sign_in, name="openid_connect_login"),
     path("sign-in/with/<slug:provider_id>/return/", signing_in.openid_return, name="openid_connect_callback"),
     path("sign-out/", signing_in.SignOut.as_view(), name="logout"),
+    path("invitation/<str:token>/", invitation.invitation, name="invitation"),
     path("account/", own_account.account, name="account"),
     path("account/", own_account.account, name="mfa_index"),
     path("account/confirm/", confirming.Confirm.as_view(), name="confirm"),

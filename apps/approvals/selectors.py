@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from apps.accounts.models import User
-from apps.accounts.permissions import may, may_somewhere, owned_model_ids
+from apps.accounts.permissions import may, may_somewhere, models_within
 from apps.approvals import states
 from apps.approvals.kinds import Need, kind, kinds
 from apps.approvals.models import Approval, ApprovalStep, Signature
@@ -131,11 +131,11 @@ def approvals_visible_to(
     rows = _rows()
     allowed = Q(requester=person)
     for each in kinds():
-        verbs = {each.view, *each.signers}
-        if any(may(person, verb) for verb in verbs):
+        within = [models_within(person, verb) for verb in {each.view, *each.signers}]
+        if None in within:
             allowed |= Q(kind=each.name)
-        elif any(may_somewhere(person, verb) for verb in verbs):
-            allowed |= Q(kind=each.name, model_id__in=owned_model_ids(person))
+        else:
+            allowed |= Q(kind=each.name, model_id__in=frozenset[int]().union(*(ids for ids in within if ids)))
     rows = rows.filter(allowed)
     if kind:
         rows = rows.filter(kind=kind)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Max, QuerySet
 
-from apps.accounts.permissions import may, may_somewhere, owned_model_ids
+from apps.accounts.permissions import models_within
 from apps.registry.models import ModelVersion, MonitoredModel
 from apps.registry.spec import AttributeSpec, ModelSpec, Words
 
@@ -42,12 +42,9 @@ def specs_page(*, only: str | None, after: int, limit: int | None) -> tuple[Mode
 
 
 def models_visible_to(user: Any) -> QuerySet[MonitoredModel]:
-    """The models whose fairness `user` may see: all of them for whole-house roles, their own for owners."""
-    if may(user, "model.view"):
-        return MonitoredModel.objects.all()
-    if not may_somewhere(user, "model.view"):
-        return MonitoredModel.objects.none()
-    return MonitoredModel.objects.filter(pk__in=owned_model_ids(user))
+    """The models whose fairness `user` may see: all for whole-house roles, their own for owners, some for auditors."""
+    within = models_within(user, "model.view")
+    return MonitoredModel.objects.all() if within is None else MonitoredModel.objects.filter(pk__in=within)
 
 
 def model_id_of(slug: str) -> int | None:

@@ -9,8 +9,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.db.models import Q
-from guardian.shortcuts import assign_perm
 
+from apps.accounts.services import ownership_grant
 from apps.audit.services import append
 from apps.common import clock
 from apps.common.errors import Refused
@@ -107,7 +107,7 @@ def model_register(
                 for position, attribute in enumerate(attributes)
             )
             if person is not None:
-                assign_perm("registry.own_model", person, model)
+                _own(person, model, actor)
             append(
                 actor=actor,
                 action="model.registered",
@@ -177,6 +177,13 @@ def _checked_training(given: Mapping[str, Any], spec: ModelSpec) -> dict[str, An
 def _person(owner: str) -> Any:
     people = get_user_model().objects.filter(is_active=True)
     return people.filter(Q(username=owner) | Q(email__iexact=owner)).order_by("pk").first()
+
+
+def _own(person: Any, model: MonitoredModel, actor: str) -> None:
+    try:
+        ownership_grant(person=person, model=model, actor=actor)
+    except Refused as refused:
+        raise Refused("owner", refused.message, code=refused.code) from None
 
 
 def _checked_words(words: Words) -> dict[str, list[str]]:
