@@ -192,6 +192,18 @@ def approval_remark(*, approval_id: int, person: User, text: str) -> None:
     _note(row, REMARK, row.state, person.actor, text=text.strip()[:5000])
 
 
+def approvals_void(*, kind: str, subject: str, reason: str, actor: str) -> int:
+    """Take back the open requests about something that is no longer what they were asked for; how many those were.
+
+    For a verb of the matter's own app, in its transaction: it holds what the requests are about (see `Kind.hold`).
+    """
+    waiting = Approval.objects.filter(kind=kind, subject=subject, state__in=states.OPEN)
+    rows = list(waiting.select_for_update(of=("self",)).order_by("pk"))
+    for row in rows:
+        _step(row, "voided", actor, text=reason, decided_at=clock.now())
+    return len(rows)
+
+
 def approvals_advance(*, limit: int = 500) -> int:
     """Let what has waited too long expire and what was signed for a later moment become effective; how many moved."""
     now = clock.now()
@@ -268,7 +280,13 @@ def _kind(name: str) -> Kind:
 
 
 def _held(approval_id: int) -> Approval:
-    """The request, held until the transaction ends. Raises Refused (``unknown``) if there is none."""
+    """The request, held until the transaction ends, and before it what it is about.
+
+    Raises Refused (``unknown``) if there is none.
+    """
+    asked = Approval.objects.filter(pk=approval_id).values_list("kind", "subject").first()
+    if asked is not None:
+        _kind(asked[0]).hold(asked[1])
     row = Approval.objects.select_for_update(of=("self",)).filter(pk=approval_id).first()
     if row is None:
         raise Refused("approval", f"There is no request {approval_id}.", code="unknown")

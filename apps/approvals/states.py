@@ -19,6 +19,8 @@ STEPS: dict[tuple[str, str], str] = {
     (SUBMITTED, "rejected"): REJECTED,
     (SUBMITTED, "withdrawn"): WITHDRAWN,
     (SUBMITTED, "expired"): EXPIRED,
+    (DRAFT, "voided"): WITHDRAWN,
+    (SUBMITTED, "voided"): WITHDRAWN,
     (SIGNED, "became_effective"): EFFECTIVE,
 }
 

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from apps.accounts.models import User
 from apps.approvals.kinds import Kind, Need
 from apps.approvals.selectors import ApprovalView
-from apps.approvals.services import approval_draft, approval_submit
+from apps.approvals.services import approval_draft, approval_submit, approvals_void
 from apps.common import clock
 from apps.common.errors import Refused
 from apps.incidents import states, steps
@@ -101,6 +101,17 @@ def incident_close(approval: ApprovalView, actor: str) -> datetime | None:
     return None
 
 
+def incident_hold(subject: str) -> None:
+    """Hold the incident that a request for closure is about."""
+    steps.held(int(subject.partition(":")[2]))
+
+
+def closure_void(incident: Incident, *, reason: str, actor: str) -> None:
+    """End the request for the closure of an incident that is held, because it is no longer all there is to sign."""
+    if approvals_void(kind=CLOSURE, subject=f"incident:{incident.pk}", reason=reason, actor=actor):
+        incident.refresh_from_db(fields=["state", "revision"])
+
+
 def incident_closure_ended(approval: ApprovalView, actor: str) -> None:
     """The request came to nothing: the incident goes on."""
     incident = steps.held(int(approval.content["incident"]))
@@ -136,6 +147,7 @@ CLOSURE_KIND = Kind(
     effect=incident_close,
     check=check,
     ended=incident_closure_ended,
+    hold=incident_hold,
 )
 
 

@@ -15,6 +15,7 @@ from apps.common import clock
 from apps.common.errors import Refused
 from apps.incidents import clocks, steps
 from apps.incidents.checks import LONGEST_TITLE, Group, check_causes, check_group, check_text
+from apps.incidents.closing import closure_void
 from apps.incidents.evidence import NONE, Given, freeze
 from apps.incidents.models import AffectedGroup, Incident, IncidentLink, RegulatoryClock
 from apps.incidents.models.incidents import ORIGINS, SEVERITIES
@@ -174,7 +175,7 @@ def incident_open_for_escalation(
             changes={"severity": severity} if worse else {},
         )
     if running.state == CLOSING and (added or worse):
-        steps.move(running, "closure_refused", actor=actor, text="A further finding of the same cause was attached.")
+        closure_void(running, reason="A further finding of the same cause was attached.", actor=actor)
     return Escalated(running.pk, False)
 
 

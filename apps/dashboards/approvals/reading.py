@@ -41,6 +41,7 @@ _EVENTS = {
     "rejected": "rejected",
     "withdrawn": "withdrawn",
     "expired": "expired unsigned",
+    "voided": "void: what it was asked for has changed",
     selectors.REMARK: "remarked",
 }
 

@@ -13,7 +13,8 @@ from django.db import IntegrityError, connection, transaction
 from apps.accounts.roles import OFFICER
 from apps.accounts.services import person_create
 from apps.approvals import services as approvals
-from apps.approvals.selectors import ApprovalView
+from apps.approvals.selectors import ApprovalView, steps
+from apps.approvals.selectors import approvals as requests
 from apps.common import clock
 from apps.common.errors import Refused
 from apps.incidents import services
@@ -129,6 +130,12 @@ def test_a_further_finding_ends_the_request(cast: Cast) -> None:
     with pytest.raises(Refused):
         signed(view, cast.compliance)
     assert state() == "investigating"
+    ended = requests(subject=view.subject)
+    assert [each.state for each in ended] == ["withdrawn"]
+    assert steps(view.id)[-1].text == "A further finding of the same cause was attached."
+    again = asked(cast, Incident.objects.get(pk=done.incident_id))
+    signed(again, cast.compliance)
+    assert state() == "closed"
 
 
 def test_reopening_needs_a_reason_and_a_free_cause(cast: Cast) -> None:
@@ -187,8 +194,6 @@ def test_of_many_who_ask_sign_and_reject_at_once_one_story_remains() -> None:
     officers = [person_create(username=f"o{n}", actor="system:tests", roles=[OFFICER]) for n in range(9)]
     ask = partial(services.incident_closure_request, incident_id=incident.pk, statement="Over.", lessons="Pin.")
     assert together([partial(ask, person=each) for each in officers]) == Counter(done=1, state=8)
-    from apps.approvals.selectors import approvals as requests
-
     (view,) = requests(subject=f"incident:{incident.pk}")
     given = {"approval_id": view.id, "digest": view.digest, "confirmed_at": clock.now()}
     others = [each for each in officers if each.pk != view.requester_id]
