@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 
 from apps.accounts.models import User
 from apps.accounts.permissions import demand, may
+from apps.accounts.second_factors import lacks_second_factor
 from apps.approvals import states
 from apps.approvals.kinds import Kind, kind
 from apps.approvals.models import Approval, ApprovalStep, Signature
@@ -122,8 +123,9 @@ def approval_sign(*, approval_id: int, person: User, digest: str, confirmed_at: 
     Http404, PermissionDenied
         The person may not see the request, or holds no role that could sign it.
     Refused
-        ``own_request``, ``not_confirmed``, ``changed`` (since it was read), ``expired``, ``state`` (not submitted),
-        ``signed`` (by this person before), ``not_needed`` (that role has signed), or what the effect refuses.
+        ``own_request``, ``not_confirmed``, ``second_factor`` (none is set up), ``changed`` (since it was read),
+        ``expired``, ``state`` (not submitted), ``signed`` (by this person before), ``not_needed`` (that role has
+        signed), or what the effect refuses.
     """
     row = _held(approval_id)
     before = view_of(row)
@@ -131,6 +133,8 @@ def approval_sign(*, approval_id: int, person: User, digest: str, confirmed_at: 
     now = clock.now()
     if confirmed_at is None or now - confirmed_at > CONFIRMED_FOR:
         raise Refused("confirmation", "Confirm that it is you, then sign.", code="not_confirmed")
+    if lacks_second_factor(person):
+        raise Refused("person", "Set up a second factor first: a signature must be yours alone.", code="second_factor")
     if row.state != states.SUBMITTED:
         raise Refused("approval", f"This request is {row.state}; only a submitted one can be signed.", code="state")
     if row.expires_at and row.expires_at <= now:

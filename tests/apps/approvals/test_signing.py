@@ -18,8 +18,9 @@ from apps.approvals.selectors import ApprovalView
 from apps.audit.selectors import entries
 from apps.common import clock
 from apps.common.errors import Refused
+from tests.apps.accounts.factors import set_up_app
 from tests.apps.approvals.conftest import MATTER, Effects
-from tests.cast import Cast, slipped_in
+from tests.cast import Cast, signed_in, slipped_in
 
 pytestmark = pytest.mark.django_db
 
@@ -127,6 +128,18 @@ def test_a_signature_asks_who_one_is(cast: Cast, effects: Effects, minutes: int 
     with pytest.raises(Refused) as refused:
         sign(asked(cast), cast.compliance, confirmed_at=confirmed)
     assert code_of(refused) == "not_confirmed"
+
+
+def test_a_signature_needs_a_second_factor_where_the_house_asks_for_one(
+    cast: Cast, effects: Effects, settings: Any
+) -> None:
+    settings.SIGNERS_NEED_SECOND_FACTOR = True
+    view = asked(cast)
+    with pytest.raises(Refused) as refused:
+        sign(view, cast.compliance)
+    assert code_of(refused) == "second_factor"
+    set_up_app(signed_in(cast.compliance))
+    assert sign(view, cast.compliance).state == "effective"
 
 
 def test_a_request_expires(cast: Cast, effects: Effects) -> None:
