@@ -7,6 +7,7 @@ model. An empty cell: not at all.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 EVERYWHERE = "everywhere"
@@ -49,66 +50,94 @@ APART: tuple[tuple[frozenset[str], frozenset[str], str], ...] = (
 _COLUMNS = {"O": OFFICER, "C": COMPLIANCE, "B": BOARD, "M": OWNER, "S": STEWARD, "A": AUDITOR, "P": ADMINISTRATOR}
 
 # O officer, C compliance, B board, M model owner, S steward, A auditor, P administrator ("people");
-# a small m is the owner's reach: own models only.
+# a small m is the owner's reach: own models only. A line without a dot in its first word is a heading.
 _TABLE = """
-inbox.view              O C B M S A P
-model.view              O C B m . A .
-run.view                O C B m . A .
-run.recompute           O . . . . A .
-finding.view            O C B m . A .
-finding.acknowledge     O . . m . . .
-alert.silence           O . . . . . .
-incident.view           O C B m . A .
-incident.open           O . . . . . .
-incident.manage         O . . . . . .
-incident.close          O C . . . . .
-complaint.view          O C B m . A .
-complaint.record        O C . . . . .
-override.view           O C B m . A .
-remediation.plan        O . . m . . .
-threshold.view          O C B m . A .
-threshold.propose       O . . m . . .
-threshold.sign          . C . . . . .
-threshold.relax         . . B . . . .
-restriction.confirm     O . . . . . .
-restriction.lift        O . . . . . .
-restriction.countersign O C . . . . .
-retraining.sign         . C . . . . .
-board.view              O C B . . A .
-board.vote              . . B . . . .
-board.convene           O C . . . . .
-board.manage            . C . . . . .
-register.view           O C B . . A .
-report.view             O C B m S A .
-vault.view              O C . . S A .
-vault.upload            . . . . S . .
-vault.erase             . . . . S . .
-vault.rotate            . . . . . . .
-coverage.view           O C B m S A .
-access.request          . . . . S . .
-access.sign             . C . . . . .
-audit.view              . C . . . A .
-audit.verify            . C . . . A .
-health.view             O C . m S A P
-delivery.resend         O . . . . . P
-person.manage           . . . . . . P
-token.manage            . . . . . . P
-setting.manage          . . . . . . P
-matrix.view             O C B M S A P
+Models and what is measured
+inbox.view              O C B M S A P  see what waits for oneself
+model.view              O C B m . A .  see a model and how fair it is
+run.view                O C B m . A .  read a run and take its evidence away
+run.recompute           O . . . . A .  compute a run again and compare
+report.view             O C B m S A .  read reports
+health.view             O C . m S A P  see whether the figures are fresh and alerts arrive
+coverage.view           O C B m S A .  see for how many people attributes are known
+
+Findings and restrictions
+finding.view            O C B m . A .  read findings
+finding.acknowledge     O . . m . . .  acknowledge a finding
+alert.silence           O . . . . . .  silence an alert for a time
+restriction.confirm     O . . . . . .  confirm or decline a restriction
+restriction.lift        O . . . . . .  ask for a restriction to be lifted
+restriction.countersign O C . . . . .  sign that a restriction is lifted
+remediation.plan        O . . m . . .  plan a remedy, ask for a retraining release
+retraining.sign         . C . . . . .  sign a retraining release
+delivery.resend         O . . . . . P  send an undelivered message again
+
+Thresholds
+threshold.view          O C B m . A .  read thresholds and their reasons
+threshold.propose       O . . m . . .  propose a threshold
+threshold.sign          . C . . . . .  sign a change of thresholds
+threshold.relax         . . B . . . .  sign a relaxation beyond the policy's limit
+
+Incidents, complaints and the board
+incident.view           O C B m . A .  read incidents
+incident.open           O . . . . . .  open an incident
+incident.manage         O . . . . . .  run an incident
+incident.close          O C . . . . .  sign the closure of an incident
+complaint.view          O C B m . A .  read complaints
+complaint.record        O C . . . . .  record and answer complaints
+override.view           O C B m . A .  see how often people overrule a model
+board.view              O C B . . A .  read the board's cases
+board.vote              . . B . . . .  vote
+board.convene           O C . . . . .  put a case to the board
+board.manage            . C . . . . .  keep the board's members and papers
+register.view           O C B . . A .  read the registers of the whole house
+
+Protected attributes
+vault.view              O C . . S A .  see what the vault holds, never a value
+vault.upload            . . . . S . .  upload attributes
+vault.erase             . . . . S . .  erase a person's attributes
+vault.rotate            . . . . . . .  change keys: by a command alone
+access.request          . . . . S . .  ask for access to attributes
+access.sign             . C . . . . .  sign a request for access
+
+The house
+audit.view              . C . . . A .  read the audit log
+audit.verify            . C . . . A .  verify the audit log
+person.manage           . . . . . . P  invite people, give and take roles
+token.manage            . . . . . . P  make and revoke API tokens
+setting.manage          . . . . . . P  change settings
 """
 
 
-def _read(table: str) -> dict[str, dict[str, str]]:
-    """{verb: {role: reach}} from the table above."""
-    matrix: dict[str, dict[str, str]] = {}
-    for line in table.strip().splitlines():
-        verb, *cells = line.split()
-        held = [cell for cell in cells if cell != "."]
-        matrix[verb] = {_COLUMNS[cell.upper()]: OWN if cell.islower() else EVERYWHERE for cell in held}
-    return matrix
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One row of the matrix: what may be done, in words, under which heading, and by whom ({role: reach})."""
+
+    verb: str
+    words: str
+    heading: str
+    cells: dict[str, str]
 
 
-MATRIX: dict[str, dict[str, str]] = _read(_TABLE)
+def _read(table: str) -> tuple[Permission, ...]:
+    found = []
+    heading = ""
+    for line in filter(None, table.splitlines()):
+        verb, *rest = line.split(maxsplit=len(_COLUMNS) + 1)
+        if "." not in verb:
+            heading = line
+            continue
+        cells = {
+            _COLUMNS[cell.upper()]: OWN if cell.islower() else EVERYWHERE
+            for cell in rest[: len(_COLUMNS)]
+            if cell != "."
+        }
+        found.append(Permission(verb, " ".join(rest[len(_COLUMNS) :]), heading, cells))
+    return tuple(found)
+
+
+PERMISSIONS = _read(_TABLE)
+MATRIX: dict[str, dict[str, str]] = {each.verb: each.cells for each in PERMISSIONS}
 
 
 def reach(verb: str, role: str) -> str:

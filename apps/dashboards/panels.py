@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from apps.dashboards.charts import Chart, bounds_of, intersection_chart, reliability_chart, trend_chart
+from apps.dashboards.group_phrases import capitalised, group_phrase
 from apps.dashboards.groups import GroupTable, group_table, verdict_of
 from apps.dashboards.history import Event
-from apps.dashboards.people import capitalised, group_phrase
 from apps.dashboards.reading import Reading, Result, judged_on
 from apps.dashboards.sentences import Sentence, coverage_sentence, label_sentence, sentence
 from apps.dashboards.topics import TOPICS, Choice, attributes_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from apps.dashboards.drawings import Sparkline, sparkline
-from apps.dashboards.people import capitalised, group_phrase
+from apps.dashboards.group_phrases import capitalised, group_phrase
 from apps.dashboards.topics import topic_of
 from apps.dashboards.words import (
     WINDOWS,

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.dashboards.people import capitalised, group_phrase
+from apps.dashboards.group_phrases import capitalised, group_phrase
 from apps.dashboards.words import (
     DECIDERS,
     GAPS,

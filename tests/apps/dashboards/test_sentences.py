@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apps.dashboards.people import group_phrase
+from apps.dashboards.group_phrases import group_phrase
 from apps.dashboards.sentences import coverage_sentence, headline, label_sentence, sentence
 from apps.registry.spec import Words
 
