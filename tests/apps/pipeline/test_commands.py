@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
@@ -16,7 +15,6 @@ from django.test import override_settings
 from apps.common import clock
 from apps.monitoring import selectors
 from apps.monitoring.models import MonitoringRun
-from apps.pipeline import hardening
 from apps.registry.spec import ModelSpec
 from tests.apps.pipeline import world
 from tests.apps.pipeline.world import NOW
@@ -90,15 +88,3 @@ def test_keys_are_made_once_for_their_owner_alone_and_never_shown(tmp_path: Path
     assert {path.stat().st_mode & 0o777 for path in keys} == {0o600}
     assert keys == {path: path.read_text() for path in keys}
     assert not any(content.strip() in said.getvalue() for content in keys.values())
-
-
-def test_a_compute_process_that_could_dump_its_memory_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    limits = {"now": (resource.RLIM_INFINITY, resource.RLIM_INFINITY)}
-    monkeypatch.setattr(resource, "getrlimit", lambda _: limits["now"])
-    monkeypatch.setattr(resource, "setrlimit", lambda _, wanted: limits.update(now=wanted))
-    with override_settings(SIDE="web"):
-        assert hardening.check_core_dumps() == []
-    with override_settings(SIDE="compute"):
-        assert [each.id for each in hardening.check_core_dumps()] == ["biasgov.E020"]
-        hardening.forbid_core_dumps()
-        assert hardening.check_core_dumps() == []
