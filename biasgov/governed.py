@@ -13,6 +13,8 @@ from typing import Any
 
 GOVERNED: dict[str, str] = {
     # A sign-in may renew the hash of a password and the counter of a passkey before it is an event of its own.
+    "accounts_invitation": "*",
+    "accounts_role_term": "*",
     "accounts_user": "username, email, is_active, is_staff, is_superuser",
     "accounts_user_groups": "*",
     "accounts_user_user_permissions": "*",
@@ -23,7 +25,11 @@ GOVERNED: dict[str, str] = {
     "audit_verification": "state",
     "guardian_groupobjectpermission": "*",
     "guardian_userobjectpermission": "*",
+    "incidents_action": "*",
     "incidents_clock": "*",
+    "incidents_complaint": "*",
+    "incidents_complaintstep": "*",
+    "incidents_cost": "*",
     "incidents_evidence": "*",
     "incidents_incident": "title, summary, severity, state, explanation, lessons, lead_id",
     "incidents_step": "*",
@@ -45,6 +51,7 @@ GOVERNED: dict[str, str] = {
     "vault.data_key": "wrapped, wrapped_by",
     "vault.key_floor": "*",
     "vault_erasure": "state",
+    "vault_schema": "*",
     "vault_upload": "state",
 }
 
@@ -74,6 +81,7 @@ UNGOVERNED: dict[str, str] = {
     "django_session": "sign-ins are audited, not each page",
     "incidents_affected": _BESIDE,
     "incidents_link": _BESIDE,
+    "incidents_savedview": "a person's own filters",
     "inference_dirty_hour": _QUEUE,
     "inference_event": _DATA,
     "inference_event_detail": _DATA,
@@ -94,7 +102,8 @@ UNGOVERNED: dict[str, str] = {
     "responses_outboxmessage": "attempts at delivery; one given up or sent again is audited",
     "socialaccount_socialapp": "never written: providers stand in the settings",
     "socialaccount_socialtoken": "never kept",
-    "vault.record": "changed by uploads, erasures and rotation alone, which are governed",
+    "vault.block": "changed by uploads, erasures and rotation alone, which are governed",
+    "vault_upload_part": "sealed content of uploads, which are governed",
 }
 
 TRIGGERS = _ROWS, _COLUMNS = "audit_demanded_of_rows", "audit_demanded_of_columns"

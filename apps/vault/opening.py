@@ -212,6 +212,13 @@ def _advance(row: VaultUpload, start: int, end: int) -> None:
     )
     if not changed:
         raise crypto.VaultError(f"Upload {row.pk} is being stored by somebody else.")
+    if row.state == VaultUpload.State.PENDING:
+        audit.append(
+            actor="system:compute",
+            action="vault.upload_opened",
+            subject=f"vault-upload:{row.pk}",
+            detail={"subjects": row.subjects, "attributes": row.attributes, "schema": row.schema_id},
+        )
 
 
 def _refuse(row: VaultUpload, reason: str) -> None:

@@ -161,7 +161,7 @@ def acts(made: World) -> dict[str, Callable[[], object]]:
     tests = "system:tests"
     return {
         "a person is invited": lambda: accounts.person_create(username="eve", actor=tests, roles=["auditor"]),
-        "a role is granted": lambda: accounts.role_grant(person=officer, role="auditor", actor=tests),
+        "a role is granted": lambda: accounts.role_grant(person=officer, role="data_steward", actor=tests),
         "a role is taken": lambda: accounts.role_revoke(person=made.cast.board, role="board_member", actor=tests),
         "a person leaves": lambda: accounts.person_deactivate(person=made.cast.outsider, actor=tests),
         "a token is issued": lambda: api.token_issue(actor=tests, name="fresh", scopes=["read"]),

@@ -338,6 +338,7 @@ def test_a_vault_that_somebody_changed_is_not_read(one_each: None, statement: st
     upload(ANA, BEN)
     open_all()
     with side("owner"), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE vault.block NO FORCE ROW LEVEL SECURITY")
         cursor.execute("ALTER TABLE vault.block DROP CONSTRAINT block_key_version_fkey")
         cursor.execute(statement)
