@@ -38,8 +38,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gate.add_argument("--json", type=Path, metavar="OUT", help="write the whole report as JSON")
     gate.add_argument("--junit", type=Path, metavar="OUT", help="write JUnit XML for a CI server")
     gate.add_argument("--html", type=Path, metavar="OUT", help="write one page for people")
+    gate.set_defaults(run=_gate)
+    _add_verify_audit(commands)
     given = parser.parse_args(arguments)
-    return _gate(given)
+    code: int = given.run(given)
+    return code
+
+
+def _add_verify_audit(commands: argparse._SubParsersAction[_Parser]) -> None:
+    audit = commands.add_parser(
+        "verify-audit",
+        help="check an exported audit log offline: exit code 0 it holds, 1 it does not, 3 bad input",
+        description="Check an exported audit log, a part of it or a proof, without a server. "
+        "Exit code: 0 what was checked holds, 1 it does not, 3 bad input.",
+    )
+    audit.add_argument("export", type=Path, help="the exported file, JSON Lines, also gzipped (.gz)")
+    audit.add_argument(
+        "--key",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="the log's public key (PEM or hexadecimal), got by another way than the export; once for each key",
+    )
+    audit.add_argument("--heads", type=Path, metavar="FILE", help="signed tree heads that were kept elsewhere")
+    audit.add_argument("--roots", type=Path, metavar="FILE", help="PEM: root certificates of the time stamp authority")
+    audit.set_defaults(run=_verify_audit)
+
+
+def _verify_audit(given: argparse.Namespace) -> int:
+    try:
+        from biasgov.audit import command
+    except ModuleNotFoundError as missing:
+        print(f'biasgov verify-audit: {missing.name} is missing: pip install "biasgov[audit]"', file=sys.stderr)
+        return BAD_INPUT
+    return command.run(given.export, keys=given.key, heads=given.heads, roots=given.roots)
 
 
 def _gate(given: argparse.Namespace) -> int:

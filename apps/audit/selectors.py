@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from django.db import connection
 from django.db.models import Max, Q, QuerySet
 
 from apps.audit.models import AuditEntry, AuditLeaf, AuditNode
@@ -12,6 +14,8 @@ from biasgov.audit import merkle
 from biasgov.audit.encoding import entry_hash
 from biasgov.audit.heads import SignedHead
 from biasgov.audit.merkle import ConsistencyProof, InclusionProof, Nodes, TreeHead
+
+T = TypeVar("T")
 
 
 def entries(
@@ -55,7 +59,7 @@ def tree_head(size: int | None = None) -> TreeHead:
     wanted = reached if size is None else size
     if not 0 <= wanted <= reached:
         raise ValueError(f"the tree has {reached} leaves, not {wanted}")
-    return TreeHead(wanted, merkle.root(node_reader(), wanted))
+    return TreeHead(wanted, at_once(lambda nodes: merkle.root(nodes, wanted)))
 
 
 def continues(signed: SignedHead) -> bool:
@@ -65,16 +69,52 @@ def continues(signed: SignedHead) -> bool:
 
 def inclusion_proof(leaf_index: int, size: int | None = None) -> InclusionProof:
     """That leaf `leaf_index` is in the tree of `size` (default: the present one). Raises ValueError out of range."""
-    return merkle.inclusion_proof(node_reader(), leaf_index, tree_head(size).size)
+    reached = tree_head(size).size
+    return at_once(lambda nodes: merkle.inclusion_proof(nodes, leaf_index, reached))
 
 
 def consistency_proof(old_size: int, new_size: int | None = None) -> ConsistencyProof:
     """That the tree only grew between two sizes. Raises ValueError out of range; size 0 proves nothing."""
-    return merkle.consistency_proof(node_reader(), old_size, tree_head(new_size).size)
+    reached = tree_head(new_size).size
+    return at_once(lambda nodes: merkle.consistency_proof(nodes, old_size, reached))
+
+
+def at_once(work: Callable[[Nodes], T]) -> T:
+    """What `work` makes of stored nodes, which are fetched by two queries however many it looks up.
+
+    `work` is done twice, first on a tree of zeros, and so must look up the same whatever it finds.
+    """
+    wanted: set[tuple[int, int]] = set()
+
+    def note(level: int, index: int) -> bytes:
+        wanted.add((level, index))
+        return bytes(merkle.HASH_SIZE)
+
+    work(note)
+    found = _stored_nodes(wanted)
+    return work(lambda level, index: found[level, index])
+
+
+def _stored_nodes(wanted: set[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+    leaves = [index for level, index in wanted if level == 0]
+    inner = [(level, index) for level, index in wanted if level]
+    rows: list[tuple[int, int, Any]] = []
+    if leaves:
+        found = AuditLeaf.objects.filter(leaf_index__in=leaves).values_list("leaf_index", "leaf_hash")
+        rows += [(0, index, digest) for index, digest in found]
+    if inner:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT level, position, node_hash FROM audit_node"
+                " JOIN unnest(%s::smallint[], %s::bigint[]) AS wanted (level, position) USING (level, position)",
+                [[level for level, _ in inner], [index for _, index in inner]],
+            )
+            rows += cursor.fetchall()
+    return {(level, index): bytes(digest) for level, index, digest in rows}
 
 
 def node_reader() -> Nodes:
-    """Looks up stored nodes of the tree."""
+    """Looks up stored nodes of the tree, one by one."""
 
     def nodes(level: int, index: int) -> bytes:
         stored: Any

@@ -34,6 +34,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from biasgov.audit.merkle import HASH_SIZE, TreeHead
 
 _LARGEST = 2**63 - 1
+_LATEST = 253_402_300_799_999
+"""The last millisecond of the year 9999."""
 _LONGEST_LINE = 64 * 1024
 
 
@@ -90,6 +92,8 @@ class SignedHead:
         root = _decoded(content, "root_hash")
         if len(root) != HASH_SIZE:
             raise HeadError(f"root_hash has {len(root)} bytes instead of {HASH_SIZE}")
+        if _whole(content, "timestamp") > _LATEST:
+            raise HeadError("timestamp lies behind the year 9999")
         return cls(
             TreeHead(_whole(content, "tree_size"), root),
             _whole(content, "timestamp"),
