@@ -10,18 +10,19 @@ import msgspec
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, UnreadablePostError
 
-from apps.api.endpoint import JSON, Endpoint
+from apps.api.endpoint import JSON, NDJSON, Endpoint
 from apps.api.problems import MEDIA_TYPE, FieldError, Problem
 from apps.inference.shapes import MAXIMUM_BYTES
 
 _CHUNK = 64 * 1024
 
 
-def check_accept(request: HttpRequest) -> None:
-    """Raises Problem (406) if the caller takes neither JSON nor problem documents."""
+def check_accept(request: HttpRequest, *, lines: bool = False) -> None:
+    """Raises Problem (406) if the caller takes neither JSON (or JSON `lines`) nor problem documents."""
     accepted = request.headers.get("Accept", "*/*")
-    if accepted.strip() and not any(request.accepts(each) for each in (JSON, MEDIA_TYPE)):
-        raise Problem(406, f"This API answers in {JSON}, which 'Accept: {accepted[:100]}' excludes.")
+    given = NDJSON if lines else JSON
+    if accepted.strip() and not any(request.accepts(each) for each in (given, JSON, MEDIA_TYPE)):
+        raise Problem(406, f"This API answers in {given}, which 'Accept: {accepted[:100]}' excludes.")
 
 
 def read(request: HttpRequest, endpoint: Endpoint) -> tuple[bytes, str]:

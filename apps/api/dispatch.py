@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.http import parse_etags
 from django.views.decorators.csrf import csrf_exempt
 
 from apps.api import bodies
-from apps.api.endpoint import JSON, Answer, Call, Endpoint, query_of
+from apps.api.endpoint import JSON, NDJSON, Answer, Call, Endpoint, query_of
 from apps.api.idempotency import once
 from apps.api.problems import Problem, not_found
 from apps.api.throttle import check_rate
@@ -27,11 +28,11 @@ logger = logging.getLogger(__name__)
 RETRY_SECONDS = 5
 
 
-def view(endpoints: Mapping[str, Endpoint]) -> Callable[..., HttpResponse]:
+def view(endpoints: Mapping[str, Endpoint]) -> Callable[..., HttpResponseBase]:
     """The Django view of one address, whose methods are `endpoints`."""
 
     @csrf_exempt
-    def answer(request: HttpRequest, **path: str) -> HttpResponse:
+    def answer(request: HttpRequest, **path: str) -> HttpResponseBase:
         try:
             return _answer(request, endpoints, path)
         except Problem as problem:
@@ -53,7 +54,7 @@ def view(endpoints: Mapping[str, Endpoint]) -> Callable[..., HttpResponse]:
     return answer
 
 
-def _answer(request: HttpRequest, endpoints: Mapping[str, Endpoint], path: dict[str, str]) -> HttpResponse:
+def _answer(request: HttpRequest, endpoints: Mapping[str, Endpoint], path: dict[str, str]) -> HttpResponseBase:
     endpoint = endpoints.get(request.method or "")
     if endpoint is None:
         allowed = ", ".join(sorted(endpoints))
@@ -61,14 +62,20 @@ def _answer(request: HttpRequest, endpoints: Mapping[str, Endpoint], path: dict[
     bearer = bearer_of(request.headers.get("Authorization", ""))
     check_rate(bearer)
     model = _model(endpoint, bearer, path.pop("slug", None))
-    bodies.check_accept(request)
+    bodies.check_accept(request, lines=endpoint.lines)
     content, media_type = bodies.read(request, endpoint) if endpoint.body else (b"", "")
 
-    def run() -> HttpResponse:
+    def done() -> Answer:
         body: Any = content if endpoint.raw else bodies.parse(content, endpoint.body) if endpoint.body else None
-        answer = endpoint.run(Call(bearer, body, media_type, model, path, query_of(request)))
+        return endpoint.run(Call(bearer, body, media_type, model, path, query_of(request)))
+
+    def run() -> HttpResponse:
+        answer = done()
         return _encoded(answer) if endpoint.max_age is None else _kept(request, answer, endpoint.max_age)
 
+    if endpoint.lines:
+        lines = done()
+        return StreamingHttpResponse(lines.content, status=lines.status, content_type=NDJSON)
     key = request.headers.get("Idempotency-Key")
     if key is not None and request.method == "POST":
         return once(bearer=bearer, key=key, path=request.path, body=content, answer=run)

@@ -85,6 +85,8 @@ class Endpoint:
     """For how many seconds the answer may be kept; with an ETag, so that it can be asked for again cheaply."""
     row: Any = None
     """The struct of one line, for application/x-ndjson."""
+    lines: bool = False
+    """The answer's content are the bytes of an application/x-ndjson file, sent as they are made."""
 
     @property
     def is_about_model(self) -> bool:

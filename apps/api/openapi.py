@@ -167,7 +167,7 @@ def _responses(endpoint: Endpoint, schemas: dict[Any, Any]) -> dict[str, Any]:
             described = {"schema": {"anyOf": [schemas[struct], schemas[ProblemDocument]]}}
         responses[str(status)] = {
             "description": HTTPStatus(status).phrase if good else _PROBLEMS[status],
-            "content": {JSON if good else MEDIA_TYPE: described},
+            "content": {(NDJSON if endpoint.lines else JSON) if good else MEDIA_TYPE: described},
         }
     if endpoint.max_age is not None:
         responses["304"] = {"description": "What you have is what there is."}

@@ -13,7 +13,16 @@ from apps.api.models import ApiToken
 from apps.api.problems import unauthorized
 from apps.common import clock
 
-SCOPES = ("events:write", "labels:write", "attributes:write", "read", "gate:write", "incidents:write", "admin")
+SCOPES = (
+    "events:write",
+    "labels:write",
+    "attributes:write",
+    "read",
+    "gate:write",
+    "incidents:write",
+    "audit:read",
+    "admin",
+)
 _OF_ADMIN = ("read", "incidents:write")
 _CACHE_SECONDS = 5.0
 _CACHE_SIZE = 1024

@@ -11,7 +11,7 @@ from django.urls import path, re_path
 from django.views.decorators.http import require_safe
 
 from apps.api import openapi
-from apps.api.calls import attributes, governance, incidents, ingest, models, retraining, runs, status
+from apps.api.calls import attributes, audit, governance, incidents, ingest, models, retraining, runs, status
 from apps.api.dispatch import nothing_here, view
 from apps.api.endpoint import JSON
 
@@ -24,6 +24,7 @@ ENDPOINTS = (
     *status.ENDPOINTS,
     *retraining.ENDPOINTS,
     *incidents.ENDPOINTS,
+    *audit.ENDPOINTS,
 )
 
 

@@ -44,6 +44,11 @@ def entries(
     return found
 
 
+def entry_at(leaf_index: int) -> int | None:
+    """The number of the entry at a place in the tree; None if there is none."""
+    return AuditLeaf.objects.filter(leaf_index=leaf_index).values_list("entry_id", flat=True).first()
+
+
 def tree_size() -> int:
     """How many entries have their place in the tree."""
     highest = AuditLeaf.objects.aggregate(highest=Max("leaf_index"))["highest"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -450,3 +451,21 @@ def test_it_needs_neither_django_nor_a_database(tmp_path: Path, key: Path) -> No
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout[:7]) == (0, "Intact."), ran.stderr
+
+
+def test_ordinary_tools_come_to_the_same(tmp_path: Path, key: Path) -> None:
+    """The commands of docs/audit.md, as they stand there."""
+    path = honest().written(tmp_path, "audit.jsonl")
+    guide = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
+    by_hand, signature = re.findall(r"```sh\n(.*?)```", guide, re.DOTALL)
+
+    def shell(script: str) -> list[str]:
+        ran = subprocess.run(["bash", "-euc", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+        return ran.stdout.split("\n")
+
+    computed, stated, *_ = shell(by_hand)
+    assert computed.split()[0] == stated == leaf_hash(data(2)).hex()
+    assert shell(signature)[0] == "Signature Verified Successfully"
+    path.write_bytes(path.read_bytes().replace(b'"tree_size":23', b'"tree_size":22'))
+    with pytest.raises(subprocess.CalledProcessError):
+        shell(signature)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 from django.db import connection
 
@@ -22,7 +24,8 @@ about_a_model = pytest.mark.parametrize(
 
 
 def address(endpoint: Endpoint, slug: str = "hiring") -> str:
-    return endpoint.path.replace("<slug>", slug).replace("<path:subject_id>", "ana").replace("<int:check_id>", "1")
+    places = {"<slug>": slug, "<path:subject_id>": "ana", "<int:check_id>": "1", "<int:leaf_index>": "0"}
+    return functools.reduce(lambda path, place: path.replace(place, places[place]), places, endpoint.path)
 
 
 def ask(who: Caller, endpoint: Endpoint, slug: str = "hiring") -> dict:
