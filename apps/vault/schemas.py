@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
 
+from apps.audit import services as audit
 from apps.common import clock
 from apps.common.errors import Refused
 from apps.registry import selectors as registry
@@ -38,7 +39,14 @@ def current_schema() -> Schema:
         version = newest.version + 1 if newest is not None else 1
         try:
             with transaction.atomic():
-                return _schema(AttributeSchema.objects.create(version=version, levels=levels, created_at=clock.now()))
+                made = AttributeSchema.objects.create(version=version, levels=levels, created_at=clock.now())
+                audit.append(
+                    actor="system:vault",
+                    action="vault.schema_versioned",
+                    subject=f"vault-schema:{version}",
+                    detail={"attributes": {name: len(declared[name]) for name in levels}},
+                )
+                return _schema(made)
         except IntegrityError:
             # Somebody else made that version: look again.
             continue
