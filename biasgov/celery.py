@@ -43,6 +43,7 @@ app.conf.beat_schedule = {
     "answer new runs": {"task": "governance.respond", "schedule": 10.0, "options": {"expires": 10}},
     "enforce deadlines": {"task": "governance.enforce_deadlines", "schedule": 60.0, "options": {"expires": 60}},
     "deliver messages": {"task": "governance.deliver", "schedule": 5.0, "options": {"expires": 5}},
+    "write daily digests": {"task": "governance.write_digests", "schedule": 300.0, "options": {"expires": 300}},
     "watch freshness": {"task": "governance.watch", "schedule": 60.0, "options": {"expires": 60}},
     "let requests expire or become effective": {
         "task": "governance.advance_approvals",

@@ -41,6 +41,7 @@ GOVERNED: dict[str, str] = {
     "registry_protectedattribute": "*",
     "responses_finding": "state, tier, acknowledged_by_id",
     "responses_findingtransition": "*",
+    "responses_mailpreference": "mail, at_least",
     "responses_modelstatus": "*",
     "responses_restriction": "state, blocked_decision_types, approval_id",
     "responses_restrictionstep": "*",

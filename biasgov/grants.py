@@ -89,6 +89,7 @@ GRANTS: dict[str, dict[str, str]] = {
         "responses_finding": "SELECT, INSERT, UPDATE",
         "responses_findingtransition": APPEND,
         "responses_gateway": "SELECT, INSERT, UPDATE",
+        "responses_mailpreference": "SELECT, INSERT, UPDATE",
         "responses_modelstatus": "SELECT, INSERT, UPDATE",
         "responses_notification": "SELECT, INSERT, UPDATE",
         "responses_outboxmessage": "SELECT, INSERT, UPDATE",

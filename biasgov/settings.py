@@ -273,7 +273,10 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 
 NOTIFICATION_URLS = environment.words("NOTIFICATION_URLS")
+WEBHOOK_SECRET = environment.secret("WEBHOOK_SECRET") or ""
 HEARTBEAT_URLS = environment.words("HEARTBEAT_URLS")
+DIGEST_HOUR = environment.whole("DIGEST_HOUR", 7)
+DIGEST_TIME_ZONE = environment.text("DIGEST_TIME_ZONE", "UTC")
 EMAIL_HOST = environment.text("EMAIL_HOST")
 EMAIL_PORT = environment.whole("EMAIL_PORT", 587)
 EMAIL_HOST_USER = environment.text("EMAIL_HOST_USER")

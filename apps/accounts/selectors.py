@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db.models import Exists, OuterRef, QuerySet
 from guardian.models import UserObjectPermission
 
@@ -26,6 +28,12 @@ def owners_of(model_id: int) -> QuerySet[User]:
         object_pk=str(model_id), permission__codename=OWN_MODEL, permission__content_type__app_label="registry"
     )
     return User.objects.filter(is_active=True, pk__in=rows.values("user_id")).order_by("username")
+
+
+def mail_addresses(ids: Collection[int]) -> dict[int, str]:
+    """{person id: mail address} of those who are active and have one."""
+    reachable = User.objects.filter(pk__in=ids, is_active=True).exclude(email="")
+    return dict(reachable.values_list("pk", "email"))
 
 
 def person(username: str) -> User:

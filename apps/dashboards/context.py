@@ -33,10 +33,10 @@ class Navigation:
 
 
 _PAGES = (
-    ("Inbox", "inbox", "inbox.view", ("inbox", "approvals", "approval", "approval-sign")),
+    ("Inbox", "inbox", "inbox.view", ("inbox", "approvals", "approval", "approval-sign", "notifications")),
     ("Models", "models", "model.view", ("models", "model", "run")),
     ("Training sets", "retraining", "model.view", ("retraining", "retraining-check")),
-    ("Health", "health", "health.view", ("health",)),
+    ("Health", "health", "health.view", ("health", "deliveries")),
 )
 
 

@@ -16,6 +16,7 @@ urlpatterns = [
     path("alerts/<int:alert_id>/read/", views.alert_read, name="alert-read"),
     path("health/", views.health, name="health"),
     path("", include("apps.dashboards.approvals.urls")),
+    path("", include("apps.dashboards.notifications.urls")),
     path("", include("apps.dashboards.people.urls")),
     path("", include("apps.dashboards.responses.urls")),
     path("", include("apps.dashboards.retraining.urls")),

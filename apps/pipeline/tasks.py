@@ -63,6 +63,11 @@ def deliver() -> None:
     responses.deliver_for()
 
 
+@door("governance.write_digests")
+def write_digests() -> None:
+    responses.digests_write()
+
+
 @door("governance.watch")
 def watch() -> None:
     watching.watch()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain
@@ -14,7 +13,9 @@ from apps.accounts.roles import OFFICER
 from apps.accounts.selectors import owners_of, people_with_role
 from apps.common import clock
 from apps.registry.spec import ModelSpec
+from apps.responses.channels import channel_of, channel_of_person
 from apps.responses.models import Notification, OutboxMessage
+from apps.responses.preferences import mailed_at_once
 
 
 @transaction.atomic
@@ -29,7 +30,8 @@ def announce(
     detected_at: datetime,
     roles: Sequence[str] = (OFFICER,),
 ) -> None:
-    """Tell the model's owners and the people in `roles`, in the inbox and by every channel; once for each `key`.
+    """Tell the model's owners and the people in `roles`, in the inbox, by mail as each of them prefers, and by every
+    channel of the house; once for each `key`.
 
     `key` has at most 100 characters; `path` is where to read on, below PUBLIC_URL.
     """
@@ -53,10 +55,12 @@ def announce(
         ],
         ignore_conflicts=True,
     )
+    channels = [channel_of(url) for url in settings.NOTIFICATION_URLS]
+    channels += [channel_of_person(person_id) for person_id in mailed_at_once(people.values(), severity)]
     OutboxMessage.objects.bulk_create(
         [
             OutboxMessage(
-                channel=channel_of(url),
+                channel=channel,
                 dedup_key=key,
                 title=title,
                 body=f"{body}\n\n{settings.PUBLIC_URL}{path}",
@@ -65,12 +69,7 @@ def announce(
                 created_at=now,
                 next_attempt_at=now,
             )
-            for url in settings.NOTIFICATION_URLS
+            for channel in channels
         ],
         ignore_conflicts=True,
     )
-
-
-def channel_of(url: str) -> str:
-    """The name of a notification address in the tables: its kind and a fingerprint, since the address holds secrets."""
-    return f"{url.partition(':')[0][:30]}-{hashlib.sha256(url.encode()).hexdigest()[:12]}"

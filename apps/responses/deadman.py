@@ -8,7 +8,8 @@ import urllib.request
 
 from django.conf import settings
 
-from apps.responses.delivery import Letter, send_by_apprise
+from apps.common import clock
+from apps.responses.channels import Letter, send
 
 logger = logging.getLogger(__name__)
 
@@ -30,10 +31,8 @@ def _ping(url: str) -> bool:
         if kind in ("http", "https"):
             with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:  # noqa: S310 - the operator's address
                 return bool(answer.status < 300)
-        return (
-            send_by_apprise(url, Letter("heartbeat", "biasgov is alive", "The governance side did its round.", ""))
-            == ""
-        )
+        sign_of_life = "The governance side did its round."
+        return send(url, Letter("heartbeat", "biasgov is alive", sign_of_life, "", clock.now())) == ""
     except (OSError, ValueError) as error:
         logger.warning("A heartbeat address (%s) did not answer: %s", kind, type(error).__name__)
         return False

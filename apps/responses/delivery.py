@@ -9,12 +9,10 @@ from __future__ import annotations
 import math
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Min, Q
 
@@ -23,7 +21,8 @@ from apps.accounts.permissions import demand
 from apps.audit import services as audit
 from apps.common import clock
 from apps.common.errors import Refused
-from apps.responses.announcements import channel_of
+from apps.responses import channels
+from apps.responses.channels import Letter, Sender
 from apps.responses.models import OutboxMessage
 
 LEASE = timedelta(minutes=2)
@@ -35,42 +34,10 @@ _FIRST_PAUSE = timedelta(seconds=1)
 _LONGEST_PAUSE = timedelta(minutes=10)
 _SLOWER = 1.35
 _BREATH = 0.1
-_OWN_FIELDS = ("json", "jsons", "xml", "xmls", "form", "forms")
 _PENDING = OutboxMessage.State.PENDING
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """What goes to one channel."""
-
-    dedup_key: str
-    title: str
-    body: str
-    severity: str
-
-
-Sender = Callable[[str, Letter], str]
-"""Sends a letter to an address and returns "" or what went wrong."""
-
-
-def send_by_apprise(url: str, letter: Letter) -> str:
-    """Send to one apprise address.
-
-    The key is the last line of the text, and for the plain web hooks (json, xml, form) a field `dedup_key` as well.
-    """
-    import apprise  # half a second to two: only a process that sends pays for it
-
-    if url.partition(":")[0].lower() in _OWN_FIELDS:
-        url += f"{'&' if '?' in url else '?'}:dedup_key={letter.dedup_key}"
-    sender = apprise.Apprise()
-    if not sender.add(url):
-        return "The address is none that apprise understands."
-    kind = apprise.NotifyType.FAILURE if letter.severity in ("high", "critical") else apprise.NotifyType.WARNING
-    sent = sender.notify(title=letter.title, body=f"{letter.body}\n\nKey: {letter.dedup_key}", notify_type=kind)
-    return "" if sent else "The receiver did not take the message."
-
-
-def deliver(*, send: Sender = send_by_apprise, until: float = math.inf) -> int:
+def deliver(*, send: Sender = channels.send, until: float = math.inf) -> int:
     """Send what is due now, in portions, and begin none after the monotonic `until`; how many were taken."""
     delivered = 0
     while time.monotonic() < until and (batch := _lease()):
@@ -78,7 +45,7 @@ def deliver(*, send: Sender = send_by_apprise, until: float = math.inf) -> int:
     return delivered
 
 
-def deliver_for(*, seconds: float = BUDGET, send: Sender = send_by_apprise) -> int:
+def deliver_for(*, seconds: float = BUDGET, send: Sender = channels.send) -> int:
     """`deliver`, and go on for about `seconds` as long as something becomes due meanwhile.
 
     A receiver that refuses half of the time is asked again after a second or two, not at the next round.
@@ -139,15 +106,15 @@ def _lease() -> list[OutboxMessage]:
 
 
 def _send(batch: Sequence[OutboxMessage], send: Sender) -> int:
-    addresses = {channel_of(url): url for url in settings.NOTIFICATION_URLS}
+    addresses = channels.addresses({message.channel for message in batch})
 
     def attempt(message: OutboxMessage) -> str:
-        url = addresses.get(message.channel)
-        if url is None:
+        address = addresses.get(message.channel)
+        if address is None:
             return "The channel is no longer configured."
-        letter = Letter(message.dedup_key, message.title, message.body, message.severity)
+        letter = Letter(message.dedup_key, message.title, message.body, message.severity, message.detected_at)
         try:
-            return send(url, letter)
+            return send(address, letter)
         except Exception as error:  # a channel's library may fail in any way; the message stays and is tried again
             return f"Sending failed: {type(error).__name__}."
 

@@ -7,14 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Count, QuerySet
 
 from apps.accounts.permissions import may, owned_model_ids
 from apps.common import clock
 from apps.responses import ladder
 from apps.responses.deadlines import plan_of
+from apps.responses.delivered import (
+    ChannelRow,
+    Delivery,
+    channel_rows,
+    dead_letter_count,
+    dead_letters,
+    delivery_times,
+)
 from apps.responses.ladder import TIERS, rank
-from apps.responses.models import Answered, Finding, FindingTransition, Notification, OutboxMessage
+from apps.responses.models import Answered, Finding, FindingTransition, Notification
+from apps.responses.preferences import Preference, preference_of
 from apps.responses.restricted import (
     GatewayRow,
     RestrictionRow,
@@ -36,13 +45,17 @@ from biasgov.fairness.response_plan import ResponsePlan
 
 __all__ = [
     "TIERS",
+    "ChannelRow",
     "Delivery",
     "FindingRow",
     "GatewayRow",
+    "Preference",
     "ResponsePlan",
     "RestrictionRow",
     "RestrictionTime",
     "answered",
+    "channel_rows",
+    "dead_letter_count",
     "dead_letters",
     "decision_types_text",
     "delivery_times",
@@ -57,6 +70,7 @@ __all__ = [
     "open_findings",
     "overdue_models",
     "plan_of",
+    "preference_of",
     "proposed_count",
     "recovered",
     "restriction_model",
@@ -75,7 +89,6 @@ __all__ = [
 ]
 
 ACKNOWLEDGE = "finding.acknowledge"
-IN_APP = "inbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,22 +136,6 @@ class FindingRow:
     acknowledged_by: str
     acknowledgement: str
     closed_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One alert and one channel: when it was detected and when it was delivered (None: not yet, or never)."""
-
-    channel: str
-    dedup_key: str
-    detected_at: datetime
-    delivered_at: datetime | None
-    state: str
-
-    @property
-    def seconds(self) -> float | None:
-        """From detection to delivery."""
-        return None if self.delivered_at is None else (self.delivered_at - self.detected_at).total_seconds()
 
 
 def open_findings(model_ids: Sequence[int]) -> tuple[FindingRow, ...]:
@@ -213,27 +210,6 @@ def notifications(user: Any, *, unread_only: bool = False) -> QuerySet[Notificat
 
 def unread_count(user: Any) -> int:
     return Notification.objects.filter(person_id=user.pk, read_at=None).count()
-
-
-def dead_letters() -> QuerySet[OutboxMessage]:
-    """The messages that were given up, newest first."""
-    return OutboxMessage.objects.filter(state=OutboxMessage.State.DEAD).order_by("-id")
-
-
-def delivery_times(since: datetime) -> tuple[Delivery, ...]:
-    """Every alert since then and each of its channels; the inbox is a channel of its own."""
-    told = (
-        Notification.objects.filter(created_at__gte=since)
-        .order_by()
-        .values("dedup_key")
-        .annotate(detected=Min("detected_at"), told=Min("created_at"))
-    )
-    inbox = [Delivery(IN_APP, row["dedup_key"], row["detected"], row["told"], OutboxMessage.State.SENT) for row in told]
-    sent = [
-        Delivery(message.channel, message.dedup_key, message.detected_at, message.sent_at, message.state)
-        for message in OutboxMessage.objects.filter(created_at__gte=since).order_by("id")
-    ]
-    return (*inbox, *sent)
 
 
 def answered(run_ids: Sequence[int]) -> frozenset[int]:

@@ -19,11 +19,13 @@ from apps.responses.alerts import alert
 from apps.responses.deadlines import plan_of
 from apps.responses.deadman import alive
 from apps.responses.delivery import deliver, deliver_for, message_resend
+from apps.responses.digests import digests_write
 from apps.responses.escalations import Escalation, escalate, escalation_answered, overdue
 from apps.responses.gateways import Acknowledged, acknowledgements_chase, gateway_retire, status_acknowledge
 from apps.responses.lifting import lift_request
 from apps.responses.models import Answered, Finding, Notification
 from apps.responses.observations import AnsweredRun, Observation
+from apps.responses.preferences import preference_set
 from apps.responses.restrictions import restrict, restriction_confirm, restriction_decline
 from apps.responses.silences import silence_end, silence_set
 from apps.responses.status import status_settle
@@ -41,12 +43,14 @@ __all__ = [
     "deadlines_enforce",
     "deliver",
     "deliver_for",
+    "digests_write",
     "escalation_answered",
     "finding_acknowledge",
     "gateway_retire",
     "lift_request",
     "message_resend",
     "notifications_read",
+    "preference_set",
     "respond",
     "restriction_confirm",
     "restriction_decline",

@@ -183,7 +183,7 @@ def _detected() -> dict[str, float]:
     """Wait until every model's alert has left the outbox by every channel; when its breach was computed."""
     from django.conf import settings
 
-    from apps.responses.announcements import channel_of
+    from apps.responses.channels import channel_of
     from apps.responses.models import OutboxMessage
 
     paths = {channel_of(url): f"/{url.rpartition('/')[2]}" for url in settings.NOTIFICATION_URLS}

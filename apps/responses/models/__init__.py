@@ -1,7 +1,7 @@
 """Findings, restrictions and messages."""
 
 from apps.responses.models.findings import Answered, Cause, Finding, FindingTransition, Silence
-from apps.responses.models.messages import Notification, OutboxMessage
+from apps.responses.models.messages import MailPreference, Notification, OutboxMessage
 from apps.responses.models.restrictions import Acknowledgement, Gateway, ModelStatus, Restriction, RestrictionStep
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Finding",
     "FindingTransition",
     "Gateway",
+    "MailPreference",
     "ModelStatus",
     "Notification",
     "OutboxMessage",

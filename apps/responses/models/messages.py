@@ -78,3 +78,25 @@ class OutboxMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.title} by {self.channel}"
+
+
+class MailPreference(models.Model):
+    """How a person wants to be told by mail; who has no row gets every message."""
+
+    class Mail(models.TextChoices):
+        EACH = "each"
+        DAILY = "daily"
+        NEVER = "never"
+
+    person = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    mail = models.CharField(max_length=10, choices=Mail.choices)
+    at_least = models.CharField(max_length=10, help_text="the mildest severity that is mailed at once")
+    since = models.DateTimeField(default=clock.now)
+    digest_day = models.DateField(null=True, blank=True, help_text="of the last digest")
+    digest_until = models.DateTimeField(null=True, blank=True, help_text="what the last digest reached")
+
+    class Meta:
+        db_table = "responses_mailpreference"
+
+    def __str__(self) -> str:
+        return f"{self.mail}, from {self.at_least}"

@@ -24,8 +24,9 @@ from apps.common import clock
 from apps.common.errors import Refused
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors
-from apps.responses.announcements import announce, channel_of
-from apps.responses.delivery import LEASE, MOST_ATTEMPTS, Letter, pause_after
+from apps.responses.announcements import announce
+from apps.responses.channels import Letter, channel_of
+from apps.responses.delivery import LEASE, MOST_ATTEMPTS, pause_after
 from apps.responses.models import Notification, OutboxMessage
 from apps.responses.services import deliver, message_resend, notifications_read
 from tests.apps.responses.worlds import HOUR, NOON, answer, answer_hours, look
