@@ -39,3 +39,8 @@ def mail_addresses(ids: Collection[int]) -> dict[int, str]:
 def person(username: str) -> User:
     """The person of that user name; raises User.DoesNotExist."""
     return User.objects.get(username=username)
+
+
+def active_person(person_id: int | None) -> User | None:
+    """The person of that id, None where there is none such or they have left."""
+    return User.objects.filter(pk=person_id, is_active=True).first() if person_id is not None else None

@@ -35,6 +35,7 @@ class Navigation:
 _PAGES = (
     ("Inbox", "inbox", "inbox.view", ("inbox", "approvals", "approval", "approval-sign", "notifications")),
     ("Models", "models", "model.view", ("models", "model", "run")),
+    ("Incidents", "incidents", "incident.view", ("incidents", "incident", "incident-new", "incident-edit")),
     ("Training sets", "retraining", "model.view", ("retraining", "retraining-check")),
     ("Health", "health", "health.view", ("health", "deliveries")),
 )

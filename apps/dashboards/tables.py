@@ -20,11 +20,12 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
-    def csv(self) -> str:
+    def csv(self, *, headed: bool = True) -> str:
         """RFC 4180 text. A text that a spreadsheet would run as a formula is preceded by an apostrophe."""
         out = io.StringIO()
         writer = csv.writer(out)
-        writer.writerow(self.columns)
+        if headed:
+            writer.writerow(self.columns)
         writer.writerows([_plain(cell) for cell in row] for row in self.rows)
         return out.getvalue()
 

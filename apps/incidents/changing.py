@@ -19,6 +19,7 @@ from apps.incidents.models.incidents import SEVERITIES
 from apps.incidents.opening import set_people
 from apps.registry.spec import ModelSpec
 
+CHANGED = "This incident has changed since you opened it. Look at it again, then send what you wrote."
 STARTS = ("investigation_started", "remediation_started")
 
 
@@ -33,6 +34,15 @@ def incident_move(*, incident_id: int, person: User, event: str, text: str = "")
     incident = steps.held_for(incident_id, person)
     steps.move(incident, event, actor=person.actor, text=text.strip())
     return incident
+
+
+def incident_seen(*, incident_id: int, seen: int | None) -> None:
+    """Hold the incident in the caller's transaction, and refuse (``changed``) where it is not as the person read it.
+
+    So that a form that is sent twice, or by two people at once, has one effect.
+    """
+    if steps.held(incident_id).revision != seen:
+        raise Refused("incident", CHANGED, code="changed")
 
 
 @transaction.atomic
@@ -65,8 +75,7 @@ def incident_change(
     """
     incident = steps.held_for(incident_id, person)
     if incident.revision != seen:
-        message = "Somebody has changed this incident since you opened it. Look at it again, then send your change."
-        raise Refused("incident", message, code="changed")
+        raise Refused("incident", CHANGED, code="changed")
     check_text("title", title, longest=200, missing="Say in a few words what has happened.")
     check_text("summary", summary, missing="Say what has happened, to which groups, and since when.")
     check_text("explanation", explanation)

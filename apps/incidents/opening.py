@@ -113,7 +113,7 @@ def incident_open(
         title=f"{model.name}: incident {incident.pk} opened, {severity}"[:200],
         body=incident.title,
         severity=severity,
-        path=f"/models/{model.slug}/",
+        path=f"/incidents/{incident.pk}/",
         detected_at=now,
     )
     return incident

@@ -16,7 +16,8 @@ from apps.incidents.complaint_register import (
 )
 from apps.incidents.detail import by_currency, evidence, evidence_documents, evidence_of, incident_detail, totals
 from apps.incidents.due import action, actions_due, actions_due_count, actions_of_case, next_due
-from apps.incidents.models import SavedView
+from apps.incidents.models import CostLine, SavedView
+from apps.incidents.models.incidents import SEVERITIES
 from apps.incidents.register import (
     clocks_waiting,
     clocks_waiting_count,
@@ -46,8 +47,10 @@ from apps.incidents.rows import (
 )
 
 __all__ = [
+    "COST_KINDS",
     "NEWEST",
     "SEVEREST",
+    "SEVERITIES",
     "ActionRow",
     "ClockRow",
     "ComplaintFilter",
@@ -92,6 +95,8 @@ __all__ = [
     "saved_views",
     "totals",
 ]
+
+COST_KINDS: tuple[str, ...] = tuple(CostLine.Kind.values)
 
 
 def saved_views(person_id: int, register: str) -> tuple[SavedView, ...]:

@@ -8,6 +8,7 @@ from apps.incidents.changing import (
     incident_link,
     incident_move,
     incident_note,
+    incident_seen,
 )
 from apps.incidents.checks import Group
 from apps.incidents.closing import CLOSURE_KIND, incident_closure_request, incident_reopen
@@ -59,6 +60,7 @@ __all__ = [
     "incident_open",
     "incident_open_for_escalation",
     "incident_reopen",
+    "incident_seen",
     "view_forget",
     "view_save",
 ]

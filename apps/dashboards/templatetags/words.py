@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django import template
@@ -46,6 +47,20 @@ def cell(value: Any) -> str:
     if isinstance(value, int):
         return words.count(value)
     return str(value).replace("<br>", ", ")
+
+
+@register.filter
+def money(amount: Decimal) -> str:
+    """An amount with separators and a true minus sign; whole hundredths, or none where it has none."""
+    whole = amount == amount.to_integral_value()
+    return f"{amount:,.{0 if whole else 2}f}".replace("-", "−")
+
+
+@register.filter
+def actor_name(actor: str) -> str:
+    """An actor of the audit log as a reader knows it: `user:ines` is `ines`, a token a program."""
+    kind, _, name = actor.partition(":")
+    return {"user": name, "token": f"program {name}", "system": "the pipeline"}.get(kind, actor)
 
 
 @register.simple_tag

@@ -59,7 +59,7 @@ def test_an_officer_opens_one_and_leads_it(cast: Cast) -> None:
     assert (row.group, row.people, row.too_small) == ("APAC", 340, False)
     (entry,) = entries(action="incident.opened")
     assert entry.subject == f"incident:{incident.pk}"
-    assert Notification.objects.filter(person=cast.owner, path=f"/models/{cast.owned.slug}/").exists()
+    assert Notification.objects.filter(person=cast.owner, path=f"/incidents/{incident.pk}/").exists()
 
 
 @pytest.mark.parametrize("part", ["compliance", "board", "owner", "auditor"])

@@ -1,0 +1,242 @@
+"""The register: what an address asks for, one page of it, and all of it as a file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.http import QueryDict
+from django.urls import reverse
+
+from apps.accounts.permissions import models_within
+from apps.common import clock
+from apps.dashboards.incidents.words import ORIGINS, STATES, deadline_words, severity_badge
+from apps.dashboards.tables import Table, table
+from apps.dashboards.words import Badge
+from apps.incidents import selectors, states
+from apps.incidents.causes import CAUSES
+from apps.incidents.selectors import NEWEST, SEVEREST, Due, Filter, IncidentRow, Place
+from apps.registry.spec import ModelSpec
+
+VIEW = "incident.view"
+SHOWN_AT_ONCE = 50
+EXPORTED_AT_ONCE = 500
+UNFINISHED, ALL = "unfinished", "all"
+SHOWS: Mapping[str, tuple[str, ...]] = {
+    UNFINISHED: states.UNFINISHED,
+    **{state: (state,) for state in states.ALL},
+    ALL: (),
+}
+DEADLINES: Mapping[str, tuple[str, timedelta]] = {
+    "passed": ("has passed", timedelta()),
+    "day": ("within a day", timedelta(days=1)),
+    "week": ("within 7 days", timedelta(days=7)),
+}
+_FIELDS = ("text", "severity", "model", "cause", "origin", "deadline", "since", "mine", "reopened", "order")
+_PLACE = re.compile(r"([0-3])-([0-9]{1,18})")
+COLUMNS = (
+    "incident",
+    "title",
+    "model",
+    "severity",
+    "state",
+    "opened by",
+    "root causes",
+    "lead",
+    "began",
+    "aware since",
+    "opened",
+    "next deadline",
+    "closed",
+    "cost",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an address asks for: the filter, and its parts as the form shows them. after: where the page begins."""
+
+    filter: Filter
+    given: Mapping[str, str]
+    show: str
+    after: Place | None
+
+    @property
+    def query(self) -> str:
+        """The same filter as a query string."""
+        return self.with_(show=self.show)
+
+    @property
+    def narrowed(self) -> bool:
+        return any(name != "order" for name in self.given)
+
+    def with_(self, **changes: str) -> str:
+        """The query string of the same filter with these parts changed."""
+        query = QueryDict(mutable=True)
+        query.update({**self.given, **({} if self.show == UNFINISHED else {"show": self.show})})
+        for name, value in changes.items():
+            query[name] = value
+        return query.urlencode()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An incident in the register. due: the next deadline in words, with when it is and whether it has passed."""
+
+    row: IncidentRow
+    url: str
+    severity: Badge
+    state: Badge
+    due: str
+    due_at: datetime | None
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    title: str
+    count: int
+    url: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """One page of the register; `following` is the query string of the next one, "" on the last."""
+
+    lines: tuple[Line, ...]
+    tabs: tuple[Tab, ...]
+    total: int
+    following: str
+
+
+def asked_of(query: QueryDict, user: Any, specs: Sequence[ModelSpec]) -> Asked:
+    """Read an address; what makes no sense in it narrows nothing."""
+    asked = {name: query.get(name, "").replace("\0", "").strip() for name in _FIELDS}
+    slugs = {spec.slug: spec.id for spec in specs}
+    allowed: Mapping[str, Collection[str]] = {
+        "severity": selectors.SEVERITIES,
+        "model": slugs,
+        "cause": CAUSES,
+        "origin": ORIGINS,
+        "deadline": DEADLINES,
+        "mine": ("1",),
+        "reopened": ("1",),
+        "order": (SEVEREST,),
+    }
+    since = _day(asked["since"])
+    given = {
+        name: value
+        for name, value in asked.items()
+        if value and (name not in allowed or value in allowed[name]) and (name != "since" or since is not None)
+    }
+    show = query.get("show", "")
+    show = show if show in SHOWS else UNFINISHED
+    deadline = DEADLINES.get(given.get("deadline", ""))
+    place = _PLACE.fullmatch(query.get("after", ""))
+    return Asked(
+        filter=Filter(
+            text=given.get("text", ""),
+            states=SHOWS[show],
+            severity=given.get("severity", ""),
+            model_id=slugs.get(given.get("model", "")),
+            cause=given.get("cause", ""),
+            origin=given.get("origin", ""),
+            lead_id=user.pk if "mine" in given else None,
+            opened_since=since,
+            due_before=clock.now() + deadline[1] if deadline else None,
+            reopened="reopened" in given,
+            order=given.get("order", NEWEST),
+        ),
+        given=given,
+        show=show,
+        after=Place(int(place[1]), int(place[2])) if place else None,
+    )
+
+
+def page_of(user: Any, asked: Asked) -> Register:
+    """The page that is asked for, in five queries."""
+    visible = models_within(user, VIEW)
+    rows = selectors.register(asked.filter, visible=visible, after=asked.after, limit=SHOWN_AT_ONCE + 1)
+    shown = rows[:SHOWN_AT_ONCE]
+    due = selectors.next_due([row.id for row in shown if row.state != states.CLOSED])
+    counts = selectors.counts_by_state(asked.filter, visible=visible)
+    now = clock.now()
+    last = selectors.place_of(shown[-1]) if len(rows) > SHOWN_AT_ONCE else None
+    return Register(
+        lines=tuple(_line(row, due.get(row.id), now) for row in shown),
+        tabs=_tabs(asked, counts),
+        total=sum(counts.values()),
+        following=asked.with_(after=f"{last.rank}-{last.id}") if last else "",
+    )
+
+
+def export(user: Any, asked: Asked) -> Iterator[Table]:
+    """All of the register that is asked for, some hundred rows at a time, so that memory stays bounded."""
+    visible, after = models_within(user, VIEW), None
+    while True:
+        rows = selectors.register(asked.filter, visible=visible, after=after, limit=EXPORTED_AT_ONCE)
+        ids = [row.id for row in rows]
+        due, totals = selectors.next_due(ids), selectors.totals(ids)
+        yield table("incidents", "Bias incident register", COLUMNS, [_cells(row, due, totals) for row in rows])
+        if len(rows) < EXPORTED_AT_ONCE:
+            return
+        after = selectors.place_of(rows[-1])
+
+
+def _cells(
+    row: IncidentRow, due: Mapping[int, Due], totals: Mapping[int, tuple[selectors.Money, ...]]
+) -> tuple[str | int | datetime | None, ...]:
+    cost = selectors.by_currency(totals.get(row.id, ()))
+    following = due.get(row.id) if row.state != states.CLOSED else None
+    return (
+        row.id,
+        row.title,
+        row.model_slug,
+        row.severity,
+        STATES[row.state].text,
+        ORIGINS[row.origin],
+        ", ".join(CAUSES[key].title for key in row.causes),
+        row.lead,
+        row.began_at,
+        row.aware_at,
+        row.opened_at,
+        following.at if following else None,
+        row.closed_at,
+        ", ".join(f"{amount} {currency}" for currency, amount in cost.items()),
+    )
+
+
+def _line(row: IncidentRow, due: Due | None, now: datetime) -> Line:
+    return Line(
+        row=row,
+        url=reverse("incident", args=[row.id]),
+        severity=severity_badge(row.severity),
+        state=STATES[row.state],
+        due=f"{'report' if due.what == 'clock' else 'action'} {deadline_words(due.at, now)}" if due else "",
+        due_at=due.at if due else None,
+        late=due is not None and due.at < now,
+    )
+
+
+def _tabs(asked: Asked, counts: Mapping[str, int]) -> tuple[Tab, ...]:
+    titles = {UNFINISHED: "Unfinished", **{state: STATES[state].text.capitalize() for state in states.ALL}, ALL: "All"}
+    return tuple(
+        Tab(
+            titles[show],
+            sum(counts[state] for state in among or states.ALL),
+            f"{reverse('incidents')}?{asked.with_(show=show)}",
+            show == asked.show,
+        )
+        for show, among in SHOWS.items()
+    )
+
+
+def _day(text: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        return None

@@ -1,0 +1,231 @@
+"""One incident: read, opened by hand, described anew, acted upon, and its evidence as files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from apps.accounts.permissions import demand, may, requires
+from apps.accounts.selectors import active_person
+from apps.common.errors import Refused
+from apps.dashboards import selectors as dashboards
+from apps.dashboards.incidents import reading
+from apps.dashboards.incidents.doing import VERBS
+from apps.dashboards.incidents.evidence import CHART, chart_table
+from apps.dashboards.incidents.forms import Failed, Given
+from apps.incidents import selectors, services
+from apps.incidents.causes import CAUSES
+from apps.incidents.selectors import EvidenceRow, IncidentDetail
+from apps.pipeline.escalating import evidence_of
+from apps.registry import selectors as registry
+from apps.registry.spec import ModelSpec
+from apps.responses import selectors as responses
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
+
+VIEW, OPEN, MANAGE = "incident.view", "incident.open", "incident.manage"
+REFUSED = 422
+
+
+@require_GET
+@requires(VIEW)
+def incident(request: HttpRequest, number: int) -> HttpResponse:
+    """Everything about an incident."""
+    return _page(request, _visible(request, number))
+
+
+@require_POST
+@requires(VIEW)
+def act(request: HttpRequest, number: int, verb: str) -> HttpResponse:
+    """Do what one of the page's forms asks for; a refusal shows the page again with what was written."""
+    detail = _visible(request, number)
+    if verb not in VERBS:
+        raise Http404("There is no such thing to do.")
+    do, place = VERBS[verb]
+    given, spec = Given(request.POST), registry.model_spec_by_id(detail.row.model_id)
+    try:
+        with transaction.atomic():
+            services.incident_seen(incident_id=number, seen=given.number("seen"))
+            said = do(detail, spec, _person(request), given)
+    except Refused as refusal:
+        return _page(request, _visible(request, number), Failed(verb, refusal, request.POST))
+    messages.success(request, said)
+    return redirect(f"{reverse('incident', args=[number])}#{place}")
+
+
+@require_http_methods(["GET", "POST"])
+@requires(MANAGE)
+def edit(request: HttpRequest, number: int) -> HttpResponse:
+    """Describe an incident anew: title, description, severity, lead and root cause."""
+    detail = _visible(request, number)
+    demand(request.user, MANAGE, detail.row.model_id)
+    failed = None
+    if request.method == "POST":
+        given = Given(request.POST)
+        try:
+            services.incident_change(
+                incident_id=number,
+                person=_person(request),
+                seen=given.number("seen") or 0,
+                title=given.text("title"),
+                summary=given.text("summary"),
+                severity=given.text("severity"),
+                lead=_lead(given.number("lead")),
+                causes=given.several("causes"),
+                explanation=given.text("explanation"),
+            )
+        except Refused as refusal:
+            failed = Failed("edit", refusal, request.POST)
+            detail = _visible(request, number)
+        else:
+            messages.success(request, "Changed, in your name.")
+            return redirect("incident", number=number)
+    context = {
+        "detail": detail,
+        "failed": failed,
+        "shown": _shown(detail, failed),
+        "leads": reading.leads(),
+        "severities": selectors.SEVERITIES,
+        "causes": CAUSES,
+    }
+    return render(request, "incidents/edit.html", context, status=REFUSED if failed else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@requires(OPEN)
+def new(request: HttpRequest) -> HttpResponse:
+    """Open an incident by hand: first its model, then what has happened and what it is opened for."""
+    specs = [spec for spec in dashboards.specs_visible_to(request.user) if may(request.user, OPEN, spec)]
+    asked = (request.POST if request.method == "POST" else request.GET).get("model", "")
+    spec = next((each for each in specs if each.slug == asked), None)
+    if asked and spec is None:
+        raise Http404("There is no such model.")
+    failed = None
+    if request.method == "POST":
+        if spec is None:
+            raise Http404("An incident is about a model.")
+        try:
+            opened = _open(_person(request), spec, Given(request.POST))
+        except Refused as refusal:
+            failed = Failed("new", refusal, request.POST)
+        else:
+            messages.success(request, f"Incident {opened} is open, and you lead it.")
+            return redirect("incident", number=opened)
+    context = {
+        "specs": specs,
+        "spec": spec,
+        "findings": responses.open_findings([spec.id]) if spec else (),
+        "chosen": request.POST.getlist("findings") or request.GET.getlist("finding"),
+        "severities": selectors.SEVERITIES,
+        "failed": failed,
+        "given": failed.parts if failed else {},
+    }
+    return render(request, "incidents/new.html", context, status=REFUSED if failed else 200)
+
+
+@require_GET
+@requires(VIEW)
+def evidence_json(request: HttpRequest, number: int, evidence_id: int) -> HttpResponse:
+    """A frozen document, byte for byte: its SHA-256 is the one that the page names."""
+    row = _evidence(request, number, evidence_id)
+    headers = {"Content-Disposition": f'attachment; filename="incident-{number}-{row.kind}-{row.id}.json"'}
+    body = selectors.evidence_documents([row.id])[row.id]
+    return HttpResponse(body, content_type="application/json", headers=headers)
+
+
+@require_GET
+@requires(VIEW)
+def evidence_csv(request: HttpRequest, number: int, evidence_id: int) -> HttpResponse:
+    """All points of a frozen chart."""
+    row = _evidence(request, number, evidence_id)
+    if row.kind != CHART:
+        raise Http404("Only charts have a table.")
+    headers = {"Content-Disposition": f'attachment; filename="incident-{number}-chart-{row.id}.csv"'}
+    return HttpResponse(chart_table(row).csv(), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _visible(request: HttpRequest, number: int) -> IncidentDetail:
+    """The incident, for who may see it; for others it does not exist."""
+    detail = selectors.incident_detail(number)
+    if detail is None:
+        raise Http404("There is no such incident.")
+    demand(request.user, VIEW, detail.row.model_id)
+    return detail
+
+
+def _evidence(request: HttpRequest, number: int, evidence_id: int) -> EvidenceRow:
+    found = next((each for each in _visible(request, number).evidence if each.id == evidence_id), None)
+    if found is None:
+        raise Http404("There is no such evidence.")
+    return found
+
+
+def _page(request: HttpRequest, detail: IncidentDetail, failed: Failed | None = None) -> HttpResponse:
+    spec = registry.model_spec_by_id(detail.row.model_id)
+    context = {
+        "page": reading.page_of(request.user, detail, spec),
+        "spec": spec,
+        "failed": failed,
+        "kinds": selectors.COST_KINDS,
+    }
+    return render(request, "incidents/page.html", context, status=REFUSED if failed else 200)
+
+
+def _open(person: User, spec: ModelSpec, given: Given) -> int:
+    wanted = set(given.numbers("findings"))
+    findings = [each for each in responses.open_findings([spec.id]) if each.id in wanted]
+    runs = given.numbers("runs")
+    evidence = evidence_of(spec, findings, runs)
+    if unknown := [each for each in runs if each not in evidence.runs]:
+        raise Refused("runs", f"{spec.name} has no run {unknown[0]}.")
+    opened = services.incident_open(
+        model=spec,
+        title=given.text("title"),
+        summary=given.text("summary"),
+        severity=given.text("severity"),
+        origin="person",
+        actor=person.actor,
+        person=person,
+        began_at=given.moment("began_at"),
+        aware_at=given.moment("aware_at"),
+        findings=findings,
+        evidence=evidence,
+    )
+    return opened.pk
+
+
+def _lead(person_id: int | None) -> User | None:
+    if person_id is None:
+        return None
+    found = active_person(person_id)
+    if found is None:
+        raise Refused("lead", "There is no such person.")
+    return found
+
+
+def _shown(detail: IncidentDetail, failed: Failed | None) -> dict[str, object]:
+    """What the form holds: what was sent, else how the incident stands."""
+    if failed is not None:
+        parts = failed.parts
+        names = ("title", "summary", "severity", "explanation", "lead")
+        return {**{name: parts.get(name, "") for name in names}, "causes": parts.getlist("causes")}
+    row = detail.row
+    return {
+        "title": row.title,
+        "summary": row.summary,
+        "severity": row.severity,
+        "explanation": detail.explanation,
+        "lead": str(detail.lead_id or ""),
+        "causes": row.causes,
+    }
+
+
+def _person(request: HttpRequest) -> User:
+    return cast("User", request.user)
