@@ -2,7 +2,14 @@
 
 from apps.dashboards import tasks
 from apps.dashboards.approvals import reading as approvals
+from apps.dashboards.incidents import tasks as incidents
 from apps.dashboards.responses import reading as responses
 from apps.dashboards.waiting import Provider
 
-PROVIDERS: tuple[Provider, ...] = (approvals.TO_SIGN, responses.TO_CONFIRM, tasks.TO_ACKNOWLEDGE)
+PROVIDERS: tuple[Provider, ...] = (
+    approvals.TO_SIGN,
+    responses.TO_CONFIRM,
+    incidents.TO_REPORT,
+    incidents.TO_DO,
+    tasks.TO_ACKNOWLEDGE,
+)

@@ -44,7 +44,8 @@ COMPLAINT_RULES: Mapping[str, ClockRule] = {
 }
 DEFAULT_COMPLAINT_RULE = "rg-271-30"
 
-DUE_SOON = timedelta(days=1)
+DUE_SOON = timedelta(days=3)
+"""How long before its end a clock, or the deadline of a complaint, waits in the Inbox of those who answer for it."""
 
 _BY_INDUSTRY: Mapping[str, tuple[str, ...]] = {"banking": ("cps-230-33",), "insurance": ("cps-230-33",)}
 _BY_RISK: Mapping[str, tuple[str, ...]] = {"high": ("aia-73-2",), "critical": ("aia-73-2",)}

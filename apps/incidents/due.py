@@ -90,6 +90,7 @@ def actions(found: QuerySet[Action], limit: int | None = None) -> tuple[ActionRo
             state=each.state,
             outcome=each.outcome,
             added_by=each.added_by,
+            added_at=each.added_at,
             ended_by=each.ended_by,
             ended_at=each.ended_at,
         )

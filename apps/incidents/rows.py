@@ -64,6 +64,7 @@ class ActionRow:
     state: str
     outcome: str
     added_by: str
+    added_at: datetime
     ended_by: str
     ended_at: datetime | None
 

@@ -22,6 +22,9 @@ SHOWN_AT_ONCE = 50
 PAGES: dict[str, str] = {}
 """Kinds with a page of their own: kind -> the name of an address that takes the request's id."""
 
+ABOUT: dict[str, str] = {"incident": "incident"}
+"""What requests are about -> the name of its page, which takes the number in the request's subject."""
+
 _BADGES = {
     states.DRAFT: Badge("plain", "draft"),
     states.SUBMITTED: Badge("inconclusive", "waits for signatures"),
@@ -81,7 +84,10 @@ class ApprovalLine:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalPage:
-    """A request with all that this person may do about it. facts: its content as label and text."""
+    """A request with all that this person may do about it.
+
+    facts: its content as label and text. about: the page of what it is about, "" where there is none.
+    """
 
     view: ApprovalView
     kind: str
@@ -92,6 +98,7 @@ class ApprovalPage:
     may_sign: bool
     may_reject: bool
     is_own: bool
+    about: str
 
     @property
     def may_withdraw(self) -> bool:
@@ -115,6 +122,7 @@ def page_of(user: Any, view: ApprovalView) -> ApprovalPage:
         may_sign=need is not None,
         may_reject=need is not None,
         is_own=user.pk == view.requester_id,
+        about=about_of(view),
     )
 
 
@@ -141,6 +149,12 @@ def line_of(view: ApprovalView) -> ApprovalLine:
 def url_of(view: ApprovalView) -> str:
     """The request's page: its kind's own one, where it has one."""
     return reverse(PAGES.get(view.kind, "approval"), args=[view.id])
+
+
+def about_of(view: ApprovalView) -> str:
+    """The page of what the request is about, "" where there is none."""
+    what, _, number = view.subject.partition(":")
+    return reverse(ABOUT[what], args=[int(number)]) if what in ABOUT and number.isdecimal() else ""
 
 
 def roles_with(verb: str) -> str:

@@ -439,6 +439,26 @@ def test_an_alert_of_an_incident_leads_to_it(cast: Cast, incident: Incident) -> 
     assert reverse("incident", args=[incident.pk]) in browser.get(reverse("inbox")).content.decode()
 
 
+def test_the_inbox_asks_for_what_is_due_of_those_who_answer_for_it(cast: Cast, incident: Incident) -> None:
+    services.action_add(
+        incident_id=incident.pk, person=cast.officer, title="Pin it", owner=cast.owner, due_at=tomorrow()
+    )
+    officer, owner = (signed_in(who).get(reverse("inbox")).content.decode() for who in (cast.officer, cast.owner))
+    assert f"incident {incident.pk}: a regulatory clock" in officer
+    assert "a regulatory clock" not in owner
+    assert "Pin it" in owner
+    assert "Pin it" not in officer
+    with clock.frozen(clock.now() + timedelta(days=30)):
+        assert "overdue" in signed_in(cast.owner).get(reverse("inbox")).content.decode()
+    for each in detail(incident).clocks:
+        services.clock_set_aside(clock_id=each.id, person=cast.officer, note="Nobody was harmed.")
+    services.action_end(action_id=detail(incident).actions[0].id, person=cast.owner, done=True, outcome="Done.")
+    for who in (cast.officer, cast.owner):
+        said = signed_in(who).get(reverse("inbox")).content.decode()
+        assert "a regulatory clock" not in said
+        assert "Pin it" not in said
+
+
 def test_the_page_takes_the_same_number_of_queries_however_much_there_is(
     cast: Cast, incident: Incident, django_assert_max_num_queries: Any
 ) -> None:
