@@ -35,7 +35,12 @@ class Navigation:
 _PAGES = (
     ("Inbox", "inbox", "inbox.view", ("inbox", "approvals", "approval", "approval-sign", "notifications")),
     ("Models", "models", "model.view", ("models", "model", "run")),
-    ("Incidents", "incidents", "incident.view", ("incidents", "incident", "incident-new", "incident-edit")),
+    (
+        "Incidents",
+        "incidents",
+        "incident.view",
+        ("incidents", "incident", "incident-new", "incident-edit", "complaints", "complaint", "complaint-new"),
+    ),
     ("Training sets", "retraining", "model.view", ("retraining", "retraining-check")),
     ("Health", "health", "health.view", ("health", "deliveries")),
 )

@@ -2,6 +2,7 @@
 
 from apps.dashboards import tasks
 from apps.dashboards.approvals import reading as approvals
+from apps.dashboards.complaints import listing as complaints
 from apps.dashboards.incidents import tasks as incidents
 from apps.dashboards.responses import reading as responses
 from apps.dashboards.waiting import Provider
@@ -10,6 +11,7 @@ PROVIDERS: tuple[Provider, ...] = (
     approvals.TO_SIGN,
     responses.TO_CONFIRM,
     incidents.TO_REPORT,
+    complaints.TO_ANSWER,
     incidents.TO_DO,
     tasks.TO_ACKNOWLEDGE,
 )

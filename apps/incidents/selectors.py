@@ -16,7 +16,7 @@ from apps.incidents.complaint_register import (
 )
 from apps.incidents.detail import by_currency, evidence, evidence_documents, evidence_of, incident_detail, totals
 from apps.incidents.due import action, actions_due, actions_due_count, actions_of_case, next_due
-from apps.incidents.models import CostLine, SavedView
+from apps.incidents.models import Complaint, CostLine, SavedView
 from apps.incidents.models.incidents import SEVERITIES
 from apps.incidents.register import (
     clocks_waiting,
@@ -47,6 +47,8 @@ from apps.incidents.rows import (
 )
 
 __all__ = [
+    "COMPLAINT_CHANNELS",
+    "COMPLAINT_SOURCES",
     "COST_KINDS",
     "NEWEST",
     "SEVEREST",
@@ -96,6 +98,8 @@ __all__ = [
     "totals",
 ]
 
+COMPLAINT_SOURCES: tuple[str, ...] = tuple(Complaint.Source.values)
+COMPLAINT_CHANNELS: tuple[str, ...] = tuple(Complaint.Channel.values)
 COST_KINDS: tuple[str, ...] = tuple(CostLine.Kind.values)
 
 

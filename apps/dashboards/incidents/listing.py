@@ -14,6 +14,7 @@ from django.urls import reverse
 from apps.accounts.permissions import models_within
 from apps.common import clock
 from apps.dashboards.incidents.words import ORIGINS, STATES, deadline_words, severity_badge
+from apps.dashboards.registers import EXPORTED_AT_ONCE, SHOWN_AT_ONCE, Address, Tab, tabs_of
 from apps.dashboards.tables import Table, table
 from apps.dashboards.words import Badge
 from apps.incidents import selectors, states
@@ -22,8 +23,6 @@ from apps.incidents.selectors import NEWEST, SEVEREST, Due, Filter, IncidentRow,
 from apps.registry.spec import ModelSpec
 
 VIEW = "incident.view"
-SHOWN_AT_ONCE = 50
-EXPORTED_AT_ONCE = 500
 UNFINISHED, ALL = "unfinished", "all"
 SHOWS: Mapping[str, tuple[str, ...]] = {
     UNFINISHED: states.UNFINISHED,
@@ -35,7 +34,7 @@ DEADLINES: Mapping[str, tuple[str, timedelta]] = {
     "day": ("within a day", timedelta(days=1)),
     "week": ("within 7 days", timedelta(days=7)),
 }
-_FIELDS = ("text", "severity", "model", "cause", "origin", "deadline", "since", "mine", "reopened", "order")
+_TITLES = {UNFINISHED: "Unfinished", **{state: STATES[state].text.capitalize() for state in states.ALL}, ALL: "All"}
 _PLACE = re.compile(r"([0-3])-([0-9]{1,18})")
 COLUMNS = (
     "incident",
@@ -57,29 +56,11 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What an address asks for: the filter, and its parts as the form shows them. after: where the page begins."""
+    """What an address asks for; `after` is where its page begins."""
 
     filter: Filter
-    given: Mapping[str, str]
-    show: str
+    address: Address
     after: Place | None
-
-    @property
-    def query(self) -> str:
-        """The same filter as a query string."""
-        return self.with_(show=self.show)
-
-    @property
-    def narrowed(self) -> bool:
-        return any(name != "order" for name in self.given)
-
-    def with_(self, **changes: str) -> str:
-        """The query string of the same filter with these parts changed."""
-        query = QueryDict(mutable=True)
-        query.update({**self.given, **({} if self.show == UNFINISHED else {"show": self.show})})
-        for name, value in changes.items():
-            query[name] = value
-        return query.urlencode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +77,6 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Tab:
-    title: str
-    count: int
-    url: str
-    current: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Register:
     """One page of the register; `following` is the query string of the next one, "" on the last."""
 
@@ -114,47 +87,37 @@ class Register:
 
 
 def asked_of(query: QueryDict, user: Any, specs: Sequence[ModelSpec]) -> Asked:
-    """Read an address; what makes no sense in it narrows nothing."""
-    asked = {name: query.get(name, "").replace("\0", "").strip() for name in _FIELDS}
+    """Read an address of the register."""
     slugs = {spec.slug: spec.id for spec in specs}
-    allowed: Mapping[str, Collection[str]] = {
+    parts: Mapping[str, Collection[str] | None] = {
+        "text": None,
         "severity": selectors.SEVERITIES,
         "model": slugs,
         "cause": CAUSES,
         "origin": ORIGINS,
         "deadline": DEADLINES,
+        "since": None,
         "mine": ("1",),
         "reopened": ("1",),
         "order": (SEVEREST,),
     }
-    since = _day(asked["since"])
-    given = {
-        name: value
-        for name, value in asked.items()
-        if value and (name not in allowed or value in allowed[name]) and (name != "since" or since is not None)
-    }
-    show = query.get("show", "")
-    show = show if show in SHOWS else UNFINISHED
+    address = Address.read(query, "incidents", parts, SHOWS, UNFINISHED)
+    given, place = address.given, _PLACE.fullmatch(query.get("after", ""))
     deadline = DEADLINES.get(given.get("deadline", ""))
-    place = _PLACE.fullmatch(query.get("after", ""))
-    return Asked(
-        filter=Filter(
-            text=given.get("text", ""),
-            states=SHOWS[show],
-            severity=given.get("severity", ""),
-            model_id=slugs.get(given.get("model", "")),
-            cause=given.get("cause", ""),
-            origin=given.get("origin", ""),
-            lead_id=user.pk if "mine" in given else None,
-            opened_since=since,
-            due_before=clock.now() + deadline[1] if deadline else None,
-            reopened="reopened" in given,
-            order=given.get("order", NEWEST),
-        ),
-        given=given,
-        show=show,
-        after=Place(int(place[1]), int(place[2])) if place else None,
+    chosen = Filter(
+        text=given.get("text", ""),
+        states=SHOWS[address.show],
+        severity=given.get("severity", ""),
+        model_id=slugs.get(given.get("model", "")),
+        cause=given.get("cause", ""),
+        origin=given.get("origin", ""),
+        lead_id=user.pk if "mine" in given else None,
+        opened_since=_day(given.get("since", "")),
+        due_before=clock.now() + deadline[1] if deadline else None,
+        reopened="reopened" in given,
+        order=given.get("order", NEWEST),
     )
+    return Asked(chosen, address, Place(int(place[1]), int(place[2])) if place else None)
 
 
 def page_of(user: Any, asked: Asked) -> Register:
@@ -168,9 +131,9 @@ def page_of(user: Any, asked: Asked) -> Register:
     last = selectors.place_of(shown[-1]) if len(rows) > SHOWN_AT_ONCE else None
     return Register(
         lines=tuple(_line(row, due.get(row.id), now) for row in shown),
-        tabs=_tabs(asked, counts),
+        tabs=tabs_of(asked.address, SHOWS, _TITLES, counts),
         total=sum(counts.values()),
-        following=asked.with_(after=f"{last.rank}-{last.id}") if last else "",
+        following=asked.address.with_(after=f"{last.rank}-{last.id}") if last else "",
     )
 
 
@@ -219,19 +182,6 @@ def _line(row: IncidentRow, due: Due | None, now: datetime) -> Line:
         due=f"{'report' if due.what == 'clock' else 'action'} {deadline_words(due.at, now)}" if due else "",
         due_at=due.at if due else None,
         late=due is not None and due.at < now,
-    )
-
-
-def _tabs(asked: Asked, counts: Mapping[str, int]) -> tuple[Tab, ...]:
-    titles = {UNFINISHED: "Unfinished", **{state: STATES[state].text.capitalize() for state in states.ALL}, ALL: "All"}
-    return tuple(
-        Tab(
-            titles[show],
-            sum(counts[state] for state in among or states.ALL),
-            f"{reverse('incidents')}?{asked.with_(show=show)}",
-            show == asked.show,
-        )
-        for show, among in SHOWS.items()
     )
 
 

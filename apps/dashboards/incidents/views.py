@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
-from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
-from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts.permissions import may_somewhere, requires
-from apps.common.errors import Refused
 from apps.dashboards import selectors as dashboards
 from apps.dashboards.incidents import listing
 from apps.dashboards.incidents.words import ORIGINS
-from apps.incidents import selectors, services
+from apps.dashboards.registers import csv_file, view_forgotten, view_kept
+from apps.incidents import selectors
 from apps.incidents.causes import CAUSES
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
-
-REGISTER = "incidents"
 
 
 @require_GET
@@ -39,7 +34,7 @@ def register(request: HttpRequest) -> HttpResponse:
         "causes": CAUSES,
         "origins": ORIGINS,
         "deadlines": listing.DEADLINES,
-        "views": selectors.saved_views(_person(request).pk, REGISTER),
+        "views": selectors.saved_views(_person(request).pk, "incidents"),
         "may_open": may_somewhere(request.user, "incident.open"),
     }
     return render(request, "incidents/register.html", context)
@@ -50,8 +45,7 @@ def register(request: HttpRequest) -> HttpResponse:
 def register_csv(request: HttpRequest) -> StreamingHttpResponse:
     """The same incidents as CSV."""
     asked = listing.asked_of(request.GET, request.user, dashboards.specs_visible_to(request.user))
-    headers = {"Content-Disposition": 'attachment; filename="incidents.csv"'}
-    return StreamingHttpResponse(_lines(request, asked), content_type="text/csv; charset=utf-8", headers=headers)
+    return csv_file("incidents", listing.export(request.user, asked))
 
 
 @require_POST
@@ -59,29 +53,14 @@ def register_csv(request: HttpRequest) -> StreamingHttpResponse:
 def view_save(request: HttpRequest) -> HttpResponse:
     """Keep the present filter under a name."""
     specs = dashboards.specs_visible_to(request.user)
-    asked = listing.asked_of(QueryDict(request.POST.get("query", "")), request.user, specs)
-    name = request.POST.get("name", "")
-    try:
-        services.view_save(person=_person(request), register=REGISTER, name=name, query=asked.query)
-    except Refused as refusal:
-        messages.error(request, refusal.message)
-    else:
-        messages.success(request, f"Kept as “{name.strip()}”.")
-    return redirect(f"{reverse('incidents')}?{asked.query}")
+    return view_kept(request, listing.asked_of(QueryDict(request.POST.get("query", "")), request.user, specs).address)
 
 
 @require_POST
 @requires(listing.VIEW)
 def view_forget(request: HttpRequest, view_id: int) -> HttpResponse:
-    """Forget one of one's own filters; somebody else's does not exist."""
-    if not services.view_forget(person=_person(request), view_id=view_id):
-        raise Http404("You keep no such view.")
-    return redirect("incidents")
-
-
-def _lines(request: HttpRequest, asked: listing.Asked) -> Iterator[str]:
-    for place, part in enumerate(listing.export(request.user, asked)):
-        yield part.csv(headed=place == 0)
+    """Forget one of one's own filters."""
+    return view_forgotten(request, "incidents", view_id)
 
 
 def _person(request: HttpRequest) -> User:

@@ -17,7 +17,7 @@ from apps.approvals.selectors import approvals
 from apps.approvals.services import approval_sign
 from apps.common import clock
 from apps.dashboards.incidents.doing import VERBS
-from apps.dashboards.incidents.listing import SHOWN_AT_ONCE
+from apps.dashboards.registers import SHOWN_AT_ONCE
 from apps.incidents import selectors, services
 from apps.incidents.models import Incident
 from apps.incidents.services import Group
@@ -424,7 +424,7 @@ def test_the_file_has_the_same_incidents_and_runs_no_formula(
 def test_a_filter_is_kept_under_a_name_by_its_owner_alone(cast: Cast, incident: Incident) -> None:
     browser = signed_in(cast.officer)
     answer = browser.post(reverse("incident-view-save"), {"name": "Mine", "query": "severity=critical&evil=%0d%0ax"})
-    assert answer.url == f"{reverse('incidents')}?severity=critical&show=unfinished"
+    assert answer.url == f"{reverse('incidents')}?severity=critical"
     assert ">Mine</a>" in register(cast.officer)
     assert ">Mine</a>" not in register(cast.owner)
     (view,) = selectors.saved_views(cast.officer.pk, "incidents")
