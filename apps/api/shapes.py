@@ -460,6 +460,44 @@ class IncidentsAnswer(Struct, frozen=True):
     next: str | None
 
 
+class ComplaintBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A complaint about a model's decisions: what it is about, never who complains."""
+
+    model: Slug
+    source: Literal["customer", "representative", "regulator", "ombudsman", "staff"]
+    channel: Literal["letter", "mail", "phone", "web", "branch", "media"]
+    summary: Annotated[str, Meta(min_length=1, max_length=20_000, pattern=r"\S")]
+    received_at: Annotated[datetime, Meta(tz=True, description="The deadline counts from here.")]
+    rule: Literal["rg-271-30", "rg-271-45"] = "rg-271-30"
+    attribute: Annotated[str, Meta(max_length=40, description="The protected attribute that it speaks of.")] = ""
+    reference: Annotated[str, Meta(max_length=100, description="Its number where the person's data are kept.")] = ""
+
+
+class ComplaintAnswer(Struct, frozen=True):
+    """A complaint of the register."""
+
+    id: int
+    model: str
+    source: str
+    channel: str
+    summary: str
+    attribute: str
+    reference: str
+    received_at: datetime
+    due_at: datetime
+    state: str
+    outcome: str
+    answered_at: datetime | None
+    incident: int | None
+
+
+class ComplaintsAnswer(Struct, frozen=True):
+    """Complaints, newest first."""
+
+    complaints: list[ComplaintAnswer]
+    next: str | None
+
+
 class RestrictionAnswer(Struct, frozen=True):
     """Which types of decision are blocked, since when and why; "*" is every type."""
 

@@ -11,7 +11,18 @@ from django.urls import path, re_path
 from django.views.decorators.http import require_safe
 
 from apps.api import openapi
-from apps.api.calls import attributes, audit, governance, incidents, ingest, models, retraining, runs, status
+from apps.api.calls import (
+    attributes,
+    audit,
+    complaints,
+    governance,
+    incidents,
+    ingest,
+    models,
+    retraining,
+    runs,
+    status,
+)
 from apps.api.dispatch import nothing_here, view
 from apps.api.endpoint import JSON
 
@@ -25,6 +36,7 @@ ENDPOINTS = (
     *retraining.ENDPOINTS,
     *incidents.ENDPOINTS,
     *audit.ENDPOINTS,
+    *complaints.ENDPOINTS,
 )
 
 

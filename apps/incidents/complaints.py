@@ -31,7 +31,7 @@ _CONTACT = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+|(?<!\d)\+\d[\d ()/-]{7,}\d")
 def complaint_record(
     *,
     model: ModelSpec,
-    person: User,
+    actor: str,
     source: str,
     channel: str,
     summary: str,
@@ -39,11 +39,14 @@ def complaint_record(
     rule: str = DEFAULT_COMPLAINT_RULE,
     attribute: str = "",
     reference: str = "",
+    person: User | None = None,
 ) -> Complaint:
     """Write a complaint down: what it is about, not who complains.
 
     Parameters
     ----------
+    person
+        Who writes it down, where a person does: they must be allowed to.
     rule
         By which it has to be answered, a key of `clocks.COMPLAINT_RULES`.
     attribute
@@ -58,7 +61,8 @@ def complaint_record(
     Refused
         A part is missing or wrong, or the text holds an address or telephone number.
     """
-    demand(person, RECORD, model)
+    if person is not None:
+        demand(person, RECORD, model)
     if source not in Complaint.Source.values:
         raise Refused("source", f"{source!r} is none of {', '.join(Complaint.Source.values)}.")
     if channel not in Complaint.Channel.values:
@@ -83,11 +87,11 @@ def complaint_record(
         rule=rule,
         received_at=received_at,
         due_at=COMPLAINT_RULES[rule].due(received_at),
-        recorded_by=person.actor,
+        recorded_by=actor,
         recorded_at=clock.now(),
     )
     detail = {"model": model.slug, "source": source, "channel": channel, "due": complaint.due_at.isoformat()}
-    _record(complaint, "recorded", states.ABSENT, person, "", detail)
+    _record(complaint, "recorded", states.ABSENT, actor, "", detail)
     return complaint
 
 
@@ -174,7 +178,7 @@ def _join(complaint: Complaint, incident: Incident, person: User) -> None:
     if Complaint.objects.filter(pk=complaint.pk, incident=None).update(incident=incident) != 1:
         raise Refused("complaint", f"It belongs to incident {complaint.incident_id}.", code="exists")
     complaint.incident = incident
-    _record(complaint, "linked", complaint.state, person, f"Incident {incident.pk}", {"incident": incident.pk})
+    _record(complaint, "linked", complaint.state, person.actor, f"Incident {incident.pk}", {"incident": incident.pk})
     link(incident, "complaint", str(complaint.pk), complaint.summary[:200], actor=person.actor)
 
 
@@ -199,21 +203,21 @@ def _move(
         raise Refused("complaint", "Somebody was faster. Look at it again.", code="state")
     for name, value in fields.items():
         setattr(complaint, name, value)
-    _record(complaint, event, before, person, text, {"outcome": complaint.outcome} if complaint.outcome else {})
+    _record(complaint, event, before, person.actor, text, {"outcome": complaint.outcome} if complaint.outcome else {})
 
 
-def _record(complaint: Complaint, event: str, before: str, person: User, text: str, detail: Mapping[str, Any]) -> None:
+def _record(complaint: Complaint, event: str, before: str, actor: str, text: str, detail: Mapping[str, Any]) -> None:
     ComplaintStep.objects.create(
         complaint=complaint,
         at=clock.now(),
         event=event,
         from_state=before,
         to_state=complaint.state,
-        actor=person.actor,
+        actor=actor,
         text=text,
     )
     audit.append(
-        actor=person.actor,
+        actor=actor,
         action=f"complaint.{event}",
         subject=f"complaint:{complaint.pk}",
         detail={**detail, "state": complaint.state},

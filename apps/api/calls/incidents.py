@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from apps.api.calls.models import CURSOR, LIMIT, cursor_of, id_of, limit_of
+from apps.api.calls.naming import named_model, narrowed_to
 from apps.api.endpoint import Answer, Call, Endpoint, Parameter
-from apps.api.problems import not_found
 from apps.api.shapes import IncidentAnswer, IncidentBody, IncidentsAnswer
 from apps.common.errors import Refused
 from apps.incidents import selectors as read
 from apps.incidents import services as incidents
 from apps.incidents.states import ALL as STATES
 from apps.pipeline.escalating import evidence_of
-from apps.registry.selectors import current_spec, model_id_of
-from apps.registry.spec import ModelSpec
 
 PAGE = 50
 
 
 def open_incident(call: Call[IncidentBody]) -> Answer:
     body = call.body
-    spec = _model(call, body.model)
+    spec = named_model(call, body.model)
     evidence = evidence_of(spec, run_ids=body.runs)
     if unknown := sorted(set(body.runs) - set(evidence.runs)):
         raise Refused("runs", f"{spec.slug} has no run {unknown[0]}.", code="unknown_run")
@@ -47,24 +45,11 @@ def list_incidents(call: Call[None]) -> Answer:
     state = call.query.get("state", "")
     if state not in ("", *STATES):
         raise Refused("state", f"This is none of {', '.join(STATES)}.")
-    slug = call.query.get("model", "") or call.bearer.model_slug
-    model_id = None
-    if slug is not None:
-        model_id = model_id_of(slug) if call.bearer.may_see(slug) else None
-        if model_id is None:
-            raise not_found()
+    model_id = narrowed_to(call)
     after = id_of(call.query.get("cursor", ""))
     rows = read.incidents(model_id=model_id, state=state, before_id=after or None, limit=limit + 1)
     following = cursor_of(rows[limit - 1].id) if len(rows) > limit else None
     return Answer(200, IncidentsAnswer([_answer(row) for row in rows[:limit]], following))
-
-
-def _model(call: Call[IncidentBody], slug: str) -> ModelSpec:
-    """The model that the body names; unknown ones and those of other tokens are told in the same words."""
-    spec = current_spec(slug) if call.bearer.may_see(slug) else None
-    if spec is None:
-        raise not_found()
-    return spec
 
 
 def _answer(row: read.IncidentRow) -> IncidentAnswer:

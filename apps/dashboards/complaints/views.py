@@ -93,6 +93,7 @@ def new(request: HttpRequest) -> HttpResponse:
         try:
             complaint = services.complaint_record(
                 model=spec,
+                actor=_person(request).actor,
                 person=_person(request),
                 source=given.text("source"),
                 channel=given.text("channel"),

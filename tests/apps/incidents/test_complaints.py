@@ -29,7 +29,8 @@ def recorded(cast: Cast, **changes: object) -> Complaint:
         "received_at": clock.now() - timedelta(days=3),
         "attribute": "region",
     }
-    return services.complaint_record(**(fields | changes))
+    who = (fields | changes)["person"]
+    return services.complaint_record(**({"actor": who.actor} | fields | changes))
 
 
 def test_the_deadline_follows_from_the_rule(cast: Cast) -> None:
