@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -42,6 +43,8 @@ _ACTIONS = {
     "dropped": Badge("plain", "dropped"),
 }
 _WAITING = ("proposed", "running")
+_UNTOLD = frozenset({"action", "approval", "digest", "explanation", "line", "model", "request", "summary"})
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}")
 _OVERDUE = Badge("breach", "overdue")
 
 
@@ -287,15 +290,21 @@ def _step(step: Any) -> StepLine:
 
 
 def _facts(detail: Mapping[str, Any]) -> str:
-    """The detail of a step in words: only what says something to a reader."""
+    """The detail of a step in words: only what says something to a reader that the page does not say elsewhere."""
     if "documents" in detail:
         return "; ".join(each["title"] for each in detail["documents"])
-    told = {name: value for name, value in detail.items() if name not in ("approval", "digest", "line", "action")}
-    return "; ".join(
-        f"{name.replace('_', ' ')}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
-        for name, value in told.items()
-        if value not in (None, "", []) and name not in ("summary", "explanation", "model", "request")
-    )
+    told = {name: value for name, value in detail.items() if name not in _UNTOLD and value not in (None, "", [])}
+    return "; ".join(f"{name.replace('_', ' ')}: {_told(value)}" for name, value in told.items())
+
+
+def _told(value: Any) -> str:
+    """A value of a step's detail: moments in UTC, people by their names."""
+    if isinstance(value, list):
+        return ", ".join(map(_told, value))
+    text = str(value)
+    if _MOMENT.match(text):
+        return f"{datetime.fromisoformat(text).astimezone(UTC):%-d %b %Y %H:%M} UTC"
+    return text.removeprefix("user:")
 
 
 def _hindrances(detail: IncidentDetail) -> tuple[str, ...]:
