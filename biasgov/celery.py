@@ -50,6 +50,11 @@ app.conf.beat_schedule = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "convene the board, open and end votes": {
+        "task": "governance.advance_board",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
     "check the audit log": {"task": "governance.verify_audit_log", "schedule": 10.0, "options": {"expires": 10}},
     "forget old answers": {"task": "governance.forget_answers", "schedule": 3600.0, "options": {"expires": 600}},
 }

@@ -35,6 +35,7 @@ GRANTS: dict[str, dict[str, str]] = {
         "api_idempotentanswer": WRITE,
         "approvals_approval": "SELECT, INSERT, UPDATE (title, content, reason, revision, digest, needs, state,"
         " submitted_at, expires_at, decided_at, effective_from)",
+        "approvals_resolution": APPEND,
         "approvals_signature": APPEND,
         "approvals_step": APPEND,
         "audit_entry": f"SELECT, INSERT {ENTRY}",
@@ -49,6 +50,15 @@ GRANTS: dict[str, dict[str, str]] = {
         "axes_accessattemptexpiration": WRITE,
         "axes_accessfailurelog": WRITE,
         "axes_accesslog": WRITE,
+        "board_case": "SELECT, INSERT, UPDATE (question, facts, state, opened_at, vote_until, remind_at, digest,"
+        " ended_at, outcome, tally)",
+        "board_condition": "SELECT, INSERT, UPDATE (dropped_by)",
+        "board_conflict": APPEND,
+        "board_paper": APPEND,
+        "board_rules": APPEND,
+        "board_seat": APPEND,
+        "board_step": APPEND,
+        "board_vote": APPEND,
         "django_content_type": READ,
         "django_migrations": READ,
         "django_session": WRITE,

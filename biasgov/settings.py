@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "apps.monitoring",
     "apps.thresholds",
     "apps.responses",
+    "apps.board",
     "apps.incidents",
     "apps.pipeline",
     "apps.api",

@@ -34,6 +34,9 @@ ROLES: dict[str, str] = {
 SIGNING = frozenset({OFFICER, COMPLIANCE, BOARD, ADMINISTRATOR})
 """Whose word takes effect: they sign, vote, lift restrictions or give out roles, and need a second factor for it."""
 
+COLLECTIVE = frozenset({"threshold.relax", "board.vote"})
+"""Verbs that no one person exercises: a request that needs one of them needs a decision of the ethics board."""
+
 APART: tuple[tuple[frozenset[str], frozenset[str], str], ...] = (
     (frozenset({COMPLIANCE}), frozenset({OFFICER, OWNER, STEWARD}), "Compliance signs what they ask for."),
     (frozenset({BOARD}), frozenset({OFFICER, OWNER}), "The board judges what they bring before it."),

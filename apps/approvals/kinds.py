@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from apps.accounts.roles import COLLECTIVE
+
 if TYPE_CHECKING:
     from apps.approvals.selectors import ApprovalView
 
@@ -20,11 +22,17 @@ Content = Mapping[str, Any]
 class Need:
     """A signature that is needed: of somebody who may do `verb` (see `accounts.roles`), and why.
 
-    The needs of one request have different verbs, and no two of them are met by one person.
+    The needs of one request have different verbs, and no two of them are met by one person. A verb of
+    `roles.COLLECTIVE` is met by a decision of the ethics board and by nobody's signature.
     """
 
     verb: str
     why: str
+
+    @property
+    def collective(self) -> bool:
+        """Whether the board has to decide, instead of one person to sign."""
+        return self.verb in COLLECTIVE
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,29 @@ class Signature(models.Model):
         return f"{self.verb} by {self.person_id}"
 
 
+class Resolution(models.Model):
+    """A decision of the ethics board in favour of one digest of a request, where its signature is needed. Append-only.
+
+    `case_id` is the case that was decided; the database takes a row only if it was, in favour and of this very text.
+    """
+
+    approval = models.ForeignKey(Approval, on_delete=models.PROTECT, related_name="resolutions")
+    verb = models.CharField(max_length=40, help_text="the need that it meets")
+    digest = models.CharField(max_length=64)
+    case_id = models.BigIntegerField()
+    decided_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "approvals_resolution"
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["approval", "digest", "verb"], name="approvals_resolved_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.verb} by case {self.case_id}"
+
+
 class ApprovalStep(models.Model):
     """A step of a request's life, and remarks made on the way. Append-only."""
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.accounts.models import User
 from apps.accounts.permissions import may, may_somewhere, models_within
+from apps.accounts.roles import COLLECTIVE
 from apps.approvals import states
 from apps.approvals.kinds import Need, kind, kinds
-from apps.approvals.models import Approval, ApprovalStep, Signature
+from apps.approvals.models import Approval, ApprovalStep, Resolution, Signature
 
 REMARK = "remark"
 
@@ -30,6 +31,15 @@ class SignatureView:
 
 
 @dataclass(frozen=True, slots=True)
+class ResolutionView:
+    """A decision of the ethics board in favour of the request as it is now."""
+
+    verb: str
+    case_id: int
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class StepView:
     """A step, or a remark (event ``remark``)."""
 
@@ -42,7 +52,7 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalView:
-    """A request as it stands. signatures: those under the present digest; needs: in the order of the kind."""
+    """A request as it stands. signatures, resolutions: those of the present digest; needs: in the order of the kind."""
 
     id: int
     kind: str
@@ -57,6 +67,7 @@ class ApprovalView:
     digest: str
     needs: tuple[Need, ...]
     signatures: tuple[SignatureView, ...]
+    resolutions: tuple[ResolutionView, ...]
     state: str
     requester_id: int
     requester: str
@@ -69,7 +80,8 @@ class ApprovalView:
     @property
     def signed_verbs(self) -> frozenset[str]:
         """The needs that are met."""
-        return frozenset(each.verb for each in self.signatures if each.counts)
+        signed = {each.verb for each in self.signatures if each.counts} - COLLECTIVE
+        return frozenset(signed | {each.verb for each in self.resolutions})
 
     @property
     def open_needs(self) -> tuple[Need, ...]:
@@ -96,7 +108,7 @@ def approvals(
     before_id: int | None = None,
     limit: int = 50,
 ) -> tuple[ApprovalView, ...]:
-    """Requests, newest first; `before_id` continues after that one. Three queries, however many there are."""
+    """Requests, newest first; `before_id` continues after that one. Four queries, however many there are."""
     rows = _rows()
     if kind:
         rows = rows.filter(kind=kind)
@@ -113,7 +125,7 @@ def approvals(
 
 def approvals_waiting_for(person: User, *, limit: int = 50) -> tuple[ApprovalView, ...]:
     """Submitted requests that this person may sign now, those that expire first before the others."""
-    verbs = {verb for each in kinds() for verb in each.signers if may_somewhere(person, verb)}
+    verbs = {verb for each in kinds() for verb in each.signers if may_somewhere(person, verb)} - COLLECTIVE
     if not verbs:
         return ()
     rows = _rows().filter(state=states.SUBMITTED).exclude(requester=person)
@@ -160,7 +172,17 @@ def signable(person: User, view: ApprovalView) -> Need | None:
         return None
     if any(each.person_id == person.pk for each in view.signatures):
         return None
-    return next((need for need in view.open_needs if may(person, need.verb, view.model_id)), None)
+    needs = (need for need in view.open_needs if not need.collective)
+    return next((need for need in needs if may(person, need.verb, view.model_id)), None)
+
+
+def approvals_for_the_board() -> tuple[ApprovalView, ...]:
+    """Submitted requests that need a decision of the ethics board and have none yet, the oldest first."""
+    asked = Q()
+    for verb in sorted(COLLECTIVE):
+        asked |= Q(needs__contains=[{"verb": verb}])
+    decided = Resolution.objects.filter(approval=OuterRef("pk"), digest=OuterRef("digest"))
+    return _views(_rows().filter(asked, ~Exists(decided), state=states.SUBMITTED).order_by("id"))
 
 
 def steps(approval_id: int) -> tuple[StepView, ...]:
@@ -183,10 +205,15 @@ def _views(rows: Iterable[Approval]) -> tuple[ApprovalView, ...]:
     signed: dict[tuple[int, str], list[Signature]] = {}
     for signature in Signature.objects.filter(approval__in=[row.pk for row in found]).select_related("person"):
         signed.setdefault((signature.approval_id, signature.digest), []).append(signature)
-    return tuple(_view(row, signed.get((row.pk, row.digest), [])) for row in found)
+    resolved: dict[tuple[int, str], list[Resolution]] = {}
+    for resolution in Resolution.objects.filter(approval__in=[row.pk for row in found]):
+        resolved.setdefault((resolution.approval_id, resolution.digest), []).append(resolution)
+    return tuple(
+        _view(row, signed.get((row.pk, row.digest), []), resolved.get((row.pk, row.digest), [])) for row in found
+    )
 
 
-def _view(row: Approval, signatures: Iterable[Signature]) -> ApprovalView:
+def _view(row: Approval, signatures: Iterable[Signature], resolutions: Iterable[Resolution]) -> ApprovalView:
     return ApprovalView(
         id=row.pk,
         kind=row.kind,
@@ -210,6 +237,7 @@ def _view(row: Approval, signatures: Iterable[Signature]) -> ApprovalView:
             )
             for each in signatures
         ),
+        resolutions=tuple(ResolutionView(each.verb, each.case_id, each.decided_at) for each in resolutions),
         state=row.state,
         requester_id=row.requester_id,
         requester=row.requester.display_name,

@@ -15,10 +15,11 @@ from django.db import IntegrityError, transaction
 
 from apps.accounts.models import User
 from apps.accounts.permissions import demand, may
+from apps.accounts.roles import COLLECTIVE
 from apps.accounts.second_factors import lacks_second_factor
 from apps.approvals import states
 from apps.approvals.kinds import Kind, kind
-from apps.approvals.models import Approval, ApprovalStep, Signature
+from apps.approvals.models import Approval, ApprovalStep, Resolution, Signature
 from apps.approvals.selectors import REMARK, ApprovalView, may_read, signable, view_of
 from apps.audit import services as audit
 from apps.common import clock
@@ -28,6 +29,7 @@ from biasgov.audit.encoding import plain
 CONFIRMED_FOR = timedelta(minutes=5)
 """How long ago a person who signs may have proved who they are."""
 SYSTEM = "system:approvals"
+BOARD = "system:board"
 _LONGEST_TITLE = 200
 
 
@@ -125,7 +127,7 @@ def approval_sign(*, approval_id: int, person: User, digest: str, confirmed_at: 
     Refused
         ``own_request``, ``not_confirmed``, ``second_factor`` (none is set up), ``changed`` (since it was read),
         ``expired``, ``state`` (not submitted), ``signed`` (by this person before), ``not_needed`` (that role has
-        signed), or what the effect refuses.
+        signed), ``board`` (a member alone is not the board), or what the effect refuses.
     """
     row = _held(approval_id)
     before = view_of(row)
@@ -135,12 +137,7 @@ def approval_sign(*, approval_id: int, person: User, digest: str, confirmed_at: 
         raise Refused("confirmation", "Confirm that it is you, then sign.", code="not_confirmed")
     if lacks_second_factor(person):
         raise Refused("person", "Set up a second factor first: a signature must be yours alone.", code="second_factor")
-    if row.state != states.SUBMITTED:
-        raise Refused("approval", f"This request is {row.state}; only a submitted one can be signed.", code="state")
-    if row.expires_at and row.expires_at <= now:
-        raise Refused("approval", "This request has expired. It has to be asked for again.", code="expired")
-    if digest != row.digest:
-        raise Refused("digest", "The request has been changed since you read it. Read it again.", code="changed")
+    _demand_signable(row, digest)
     if any(each.person_id == person.pk for each in before.signatures):
         raise Refused("approval", "You have signed this request.", code="signed")
     need = signable(person, before)
@@ -173,6 +170,49 @@ def approval_reject(*, approval_id: int, person: User, reason: str) -> ApprovalV
     if not reason.strip():
         raise Refused("reason", "Say why, so that the requester can do better.")
     _step(row, "rejected", person.actor, text=reason.strip(), decided_at=clock.now())
+    return view_of(row)
+
+
+@transaction.atomic
+def approval_decide(*, approval_id: int, digest: str, case_id: int, carried: bool, reason: str) -> ApprovalView:
+    """Meet the needs of a request that are the ethics board's, or reject it, as the board has decided.
+
+    For `apps.board` alone, in the transaction of its decision; the database looks at the case as well. Where nothing
+    else is missing the request is brought about. An effect that is refused then does not undo the decision: the
+    request is rejected, with what was refused as the reason.
+
+    Parameters
+    ----------
+    digest
+        That of the text on which the board has voted.
+    case_id
+        The case, which is decided already.
+
+    Raises
+    ------
+    Refused
+        ``changed`` (since the vote was opened), ``expired``, ``state`` (not submitted), ``not_needed``.
+    """
+    row = _held(approval_id)
+    _demand_signable(row, digest)
+    verbs = [need.verb for need in view_of(row).open_needs if need.collective]
+    if not verbs:
+        raise Refused("approval", "This request needs no decision of the board.", code="not_needed")
+    now = clock.now()
+    if not carried:
+        _step(row, "rejected", BOARD, text=reason, decided_at=now, detail={"case": case_id})
+        return view_of(row)
+    for verb in verbs:
+        Resolution.objects.create(approval=row, verb=verb, digest=digest, case_id=case_id, decided_at=now)
+    _step(row, "board_agreed", BOARD, detail={"case": case_id, "as": verbs})
+    if not view_of(row).open_needs:
+        try:
+            with transaction.atomic():
+                _bring_about(row, BOARD)
+        except Refused as refusal:
+            row.refresh_from_db()
+            text = f"The board agreed, but it can no longer be done: {refusal.message}"
+            _step(row, "rejected", BOARD, text=text, decided_at=now, detail={"case": case_id})
     return view_of(row)
 
 
@@ -305,12 +345,25 @@ def _own(row: Approval, person: User) -> None:
         raise Refused("approval", "Only who asked for it may change it or take it back.", code="not_own")
 
 
+def _demand_signable(row: Approval, digest: str) -> None:
+    if row.state != states.SUBMITTED:
+        raise Refused("approval", f"This request is {row.state}; only a submitted one can be signed.", code="state")
+    if row.expires_at and row.expires_at <= clock.now():
+        raise Refused("approval", "This request has expired. It has to be asked for again.", code="expired")
+    if digest != row.digest:
+        raise Refused("digest", "The request has been changed since you read it. Read it again.", code="changed")
+
+
 def _demand_signer(row: Approval, person: User) -> None:
     if row.requester_id == person.pk:
         raise Refused("approval", "Nobody decides on their own request.", code="own_request")
     verbs = [need["verb"] for need in row.needs]
-    if not any(may(person, verb, row.model_id) for verb in verbs):
+    held = {verb for verb in verbs if may(person, verb, row.model_id)}
+    if not held:
         demand(person, verbs[0], row.model_id)
+    if held <= COLLECTIVE:
+        message = "The ethics board decides on this as a whole, in a case of its own; no member signs or rejects alone."
+        raise Refused("approval", message, code="board")
 
 
 def _step(

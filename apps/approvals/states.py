@@ -15,6 +15,7 @@ STEPS: dict[tuple[str, str], str] = {
     (DRAFT, "withdrawn"): WITHDRAWN,
     (SUBMITTED, "changed"): SUBMITTED,
     (SUBMITTED, "signature_given"): SUBMITTED,
+    (SUBMITTED, "board_agreed"): SUBMITTED,
     (SUBMITTED, "signed"): SIGNED,
     (SUBMITTED, "rejected"): REJECTED,
     (SUBMITTED, "withdrawn"): WITHDRAWN,

@@ -16,6 +16,7 @@ from apps.accounts.models import User
 from apps.approvals.kinds import Kind, Need
 from apps.approvals.selectors import ApprovalView
 from apps.approvals.services import approval_draft, approval_submit, approvals_void
+from apps.board import selectors as board
 from apps.common import clock
 from apps.common.errors import Refused
 from apps.incidents import states, steps
@@ -43,7 +44,8 @@ def incident_closure_request(*, incident_id: int, person: User, statement: str, 
     Http404, PermissionDenied
         The person may not run incidents of this model.
     Refused
-        Something is still open: ``actions``, ``clocks``, ``causes``; or ``statement`` or ``lessons`` is missing.
+        Something is still open: ``actions``, ``clocks``, ``board``, ``causes``; or ``statement`` or ``lessons`` is
+        missing.
     """
     incident = steps.held_for(incident_id, person)
     check_text("statement", statement, longest=5000, missing="Say what shows that it is over.")
@@ -162,6 +164,10 @@ def _demand_finished(incident: Incident) -> None:
     if undecided:
         said = "A regulatory clock is" if undecided == 1 else f"{undecided} regulatory clocks are"
         raise Refused("clocks", f"{said} neither reported nor set aside.", code="open")
+    if board.has_open_case("incident", incident.pk):
+        raise Refused(
+            "board", "The ethics board has this incident before it. It closes after the decision.", code="open"
+        )
     if not incident.causes:
         raise Refused("causes", "Name the root cause first.", code="missing")
 

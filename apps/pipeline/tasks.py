@@ -5,6 +5,7 @@ from __future__ import annotations
 from apps.approvals import services as approvals
 from apps.audit.sealing import log_seal
 from apps.audit.verification import verification_continue
+from apps.board import services as board
 from apps.monitoring import services as monitoring
 from apps.pipeline import answering, services, watching
 from apps.pipeline.wake import again, door
@@ -84,3 +85,8 @@ def verify_audit_log() -> None:
 @door("governance.advance_approvals")
 def advance_approvals() -> None:
     approvals.approvals_advance()
+
+
+@door("governance.advance_board")
+def advance_board() -> None:
+    board.cases_advance()

@@ -164,7 +164,8 @@ def _concerned(model_id: int) -> list[Finding]:
 
 
 def _signers(approval: ApprovalView) -> str:
-    return " and ".join(each.person for each in approval.signatures)
+    agreed = ["the ethics board"] if approval.resolutions else []
+    return " and ".join([*(each.person for each in approval.signatures), *agreed])
 
 
 KIND = Kind(
