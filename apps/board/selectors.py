@@ -73,6 +73,11 @@ class PaperView:
     added_by: str
     added_at: datetime
 
+    @property
+    def by(self) -> str:
+        """Who added it, without the kind of actor."""
+        return self.added_by.partition(":")[2]
+
 
 @dataclass(frozen=True, slots=True)
 class ConditionView:
@@ -92,6 +97,7 @@ class CaseDetail:
     """
 
     row: CaseRow
+    model_id: int | None
     facts: tuple[tuple[str, str], ...]
     path: str
     rules: Rules
@@ -156,6 +162,7 @@ def case(case_id: int) -> CaseDetail | None:
         facts = subject.facts
     return CaseDetail(
         row=_row(found),
+        model_id=found.model_id,
         facts=tuple((label, text) for label, text in facts),
         path=subject.path if subject else "",
         rules=Rules.of(found.rules),

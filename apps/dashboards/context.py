@@ -42,6 +42,7 @@ _PAGES = (
         ("incidents", "incident", "incident-new", "incident-edit", "complaints", "complaint", "complaint-new"),
     ),
     ("Training sets", "retraining", "model.view", ("retraining", "retraining-check")),
+    ("Board", "board", "board.view", ("board", "case", "case-vote", "case-minutes")),
     ("Health", "health", "health.view", ("health", "deliveries")),
 )
 

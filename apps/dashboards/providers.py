@@ -2,12 +2,14 @@
 
 from apps.dashboards import tasks
 from apps.dashboards.approvals import reading as approvals
+from apps.dashboards.board import reading as board
 from apps.dashboards.complaints import listing as complaints
 from apps.dashboards.incidents import tasks as incidents
 from apps.dashboards.responses import reading as responses
 from apps.dashboards.waiting import Provider
 
 PROVIDERS: tuple[Provider, ...] = (
+    board.TO_VOTE,
     approvals.TO_SIGN,
     responses.TO_CONFIRM,
     incidents.TO_REPORT,

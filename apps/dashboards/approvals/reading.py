@@ -11,8 +11,9 @@ from django.urls import reverse
 
 from apps.accounts.roles import MATRIX, OWN, ROLES
 from apps.approvals import selectors, states
-from apps.approvals.kinds import kind
+from apps.approvals.kinds import Need, kind
 from apps.approvals.selectors import ApprovalView, StepView
+from apps.board import selectors as board
 from apps.dashboards.waiting import Provider, Task
 from apps.dashboards.words import Badge
 from apps.registry.spec import ModelSpec
@@ -39,6 +40,7 @@ _EVENTS = {
     "changed": "changed: earlier signatures count no more",
     "submitted": "submitted for signature",
     "signature_given": "signed",
+    "board_agreed": "agreed, as a whole",
     "signed": "has all its signatures",
     "became_effective": "took effect",
     "rejected": "rejected",
@@ -51,13 +53,14 @@ _EVENTS = {
 
 @dataclass(frozen=True, slots=True)
 class SignatureLine:
-    """One needed signature: of whom, why, and who gave it."""
+    """One needed signature: of whom, why, and who gave it; a decision of the board has the page of its case."""
 
     role: str
     why: str
     person: str
     signed_at: datetime | None
     yours: bool
+    case_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ def page_of(user: Any, view: ApprovalView) -> ApprovalPage:
         kind=kind(view.kind).title,
         status=_BADGES[view.state],
         facts=tuple(facts(view.content)),
-        signatures=tuple(_signature(view, one.verb, one.why, need.verb if need else "") for one in view.needs),
+        signatures=tuple(_signature(view, one, need.verb if need else "") for one in view.needs),
         steps=tuple(map(_step, reversed(selectors.steps(view.id)))),
         may_sign=need is not None,
         may_reject=need is not None,
@@ -184,14 +187,29 @@ def _text(value: Any) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def _signature(view: ApprovalView, verb: str, why: str, yours: str) -> SignatureLine:
-    given = next((each for each in view.signatures if each.verb == verb and each.counts), None)
+def _signature(view: ApprovalView, need: Need, yours: str) -> SignatureLine:
+    if need.collective:
+        return _decision(view, need)
+    given = next((each for each in view.signatures if each.verb == need.verb and each.counts), None)
     return SignatureLine(
-        role=roles_with(verb),
-        why=why,
+        role=roles_with(need.verb),
+        why=need.why,
         person=given.person if given else "",
         signed_at=given.signed_at if given else None,
-        yours=verb == yours,
+        yours=need.verb == yours,
+    )
+
+
+def _decision(view: ApprovalView, need: Need) -> SignatureLine:
+    agreed = next((each for each in view.resolutions if each.verb == need.verb), None)
+    case = agreed.case_id if agreed else next((each.id for each in board.cases_about("approval", view.id)), None)
+    return SignatureLine(
+        role="The ethics board",
+        why=need.why,
+        person="the board" if agreed else "",
+        signed_at=agreed.decided_at if agreed else None,
+        yours=False,
+        case_url=reverse("case", args=[case]) if case else "",
     )
 
 
