@@ -92,7 +92,7 @@ override.view           O C B m . A .  see how often people overrule a model
 board.view              O C B . . A .  read the board's cases
 board.vote              . . B . . . .  vote
 board.convene           O C . . . . .  put a case to the board
-board.manage            . C . . . . .  keep the board's members and papers
+board.manage            . C . . . . .  open the board's votes, ask for other rules of it
 register.view           O C B . . A .  read the registers of the whole house
 
 Protected attributes

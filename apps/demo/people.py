@@ -1,4 +1,4 @@
-"""The people of the demo: one for each role. Their user name is their first name."""
+"""The people of the demo: one for each role, and three for the board. Their user name is their first name."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ PEOPLE = (
     DemoPerson("Omar Haddad", "model_owner", "Owner of the four models"),
     DemoPerson("Dana Whitlock", "data_steward", "Data steward"),
     DemoPerson("Aude Marchand", "auditor", "Auditor"),
+    DemoPerson("Noor Rahimi", "board_member", "Ethics board member"),
+    DemoPerson("Emil Novak", "board_member", "Ethics board member"),
 )
 OWNER = PEOPLE[3]
 
