@@ -8,11 +8,12 @@ from datetime import timedelta
 import pytest
 from django.db import DatabaseError, transaction
 
+from apps.board.selectors import cases
 from apps.common import clock
 from apps.incidents.models import Incident
 from apps.monitoring.models import CloserLook, LatestEvaluation
 from apps.monitoring.services import cadence_set
-from apps.pipeline import answering, services
+from apps.pipeline import answering, services, tasks
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors as responses
 from apps.responses.models import Cause
@@ -49,6 +50,18 @@ def test_an_escalation_opens_one_incident_with_its_evidence_and_knows_its_number
     with clock.frozen(NOW + timedelta(days=60)):
         answering.deadlines_enforce()
     assert Incident.objects.count() == Cause.objects.exclude(escalated_at=None).count()
+
+
+def test_the_schedule_puts_every_escalation_before_the_board_once(spec: ModelSpec) -> None:
+    frame = people(800)
+    send_attributes(frame)
+    send_events(spec, frame)
+    compute()
+    answering.answer_waiting()
+    for _ in range(3):
+        tasks.advance_board()
+    assert {case.subject_id for case in cases(kind="incident")} == set(Incident.objects.values_list("pk", flat=True))
+    assert len(cases()) == Incident.objects.count() > 0
 
 
 def test_a_breach_that_only_the_present_hour_shows_is_answered_within_it(spec: ModelSpec) -> None:
