@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
@@ -18,6 +19,7 @@ from apps.common import clock
 from apps.common.errors import Refused
 from apps.responses.announcements import announce
 
+_NO_ADDRESS = re.compile(r"[\s\\\x00-\x20\x7f]")
 _LONGEST_TITLE = 200
 _LONGEST_QUESTION = 2000
 _MOST = 100
@@ -189,10 +191,10 @@ def _link(link: str) -> str:
     """A web address or a page of ours. Raises Refused for anything a browser would run."""
     address = steps.check_text("link", link, longest=500)
     parts = urlsplit(address)
-    if address and not (
-        (parts.scheme in ("http", "https") and parts.netloc)
-        or (not parts.scheme and address.startswith("/") and not address.startswith(("//", "/\\")))
-    ):
+    ours = not parts.scheme and not parts.netloc and address.startswith("/")
+    elsewhere = parts.scheme in ("http", "https") and bool(parts.netloc)
+    # Browsers drop tabs and line ends from an address and take a backslash for a slash.
+    if address and (_NO_ADDRESS.search(address) or not (ours or elsewhere)):
         raise Refused("link", "A link begins with https://, http:// or, for a page of this site, a slash.")
     return address
 

@@ -11,6 +11,8 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from apps.accounts.models import User
 from apps.accounts.permissions import may
+from apps.accounts.roles import BOARD
+from apps.accounts.selectors import people_with_role
 from apps.board import matters, states
 from apps.board.counting import Count
 from apps.board.models import Case, CaseStep, Condition, Conflict, Paper, Seat, Vote
@@ -208,10 +210,11 @@ def _members(found: Case) -> tuple[MemberView, ...]:
     from_tally = {each["person"]: each["standing"] for each in found.tally.get("members", ())}
     conflicts = dict(Conflict.objects.filter(case=found).values_list("person_id", "reason"))
     votes = {each.person_id: each for each in Vote.objects.filter(case=found)}
+    holders = set(people_with_role(BOARD).values_list("pk", flat=True))
     members = []
     for seat in Seat.objects.filter(case=found).select_related("person").order_by("id"):
         vote = votes.get(seat.person_id)
-        now = "conflict" if seat.person_id in conflicts else "member" if may(seat.person, "board.vote") else "left"
+        now = "conflict" if seat.person_id in conflicts else "member" if seat.person_id in holders else "left"
         members.append(
             MemberView(
                 person_id=seat.person_id,

@@ -378,7 +378,18 @@ def test_an_incident_does_not_close_before_the_board_has_decided(incident: Incid
     assert Case.objects.count() == 1
 
 
-@pytest.mark.parametrize("link", ["javascript:alert(1)", "//evil.example", "/\\evil.example", "data:text/html,x", "x"])
+@pytest.mark.parametrize(
+    "link",
+    [
+        "javascript:alert(1)",
+        "//evil.example",
+        "/\t/evil.example",
+        "https:evil.example",
+        "/\\evil.example",
+        "data:text/html,x",
+        "x",
+    ],
+)
 def test_a_paper_links_to_pages_alone(incident: Incident, cast: Cast, link: str) -> None:
     case = convened("incident", incident.pk)
     assert code(lambda: paper(case, cast, link=link)) == "invalid"
