@@ -6,6 +6,7 @@ of another script is shown as a replacement mark.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,9 @@ from pathlib import Path
 from fpdf import FPDF
 from fpdf.enums import TableBordersLayout
 from fpdf.fonts import FontFace, TTFFont
+
+# It tells each table of a font that it cuts, on the level on which we tell what happens.
+logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 _FONTS = Path(__file__).parent / "fonts"
 _FAMILY = "DejaVu"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from apps.board import states
 from apps.board.selectors import CaseDetail, MemberView
 from apps.common.pdf import Document
-from apps.dashboards.board.reading import KINDS, SAID, rules_text
+from apps.dashboards.board.reading import KINDS, SAID, actor_name, rules_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,13 @@ def minutes_of(view: CaseDetail) -> Minutes:
         course=(
             ("about", f"{KINDS.get(row.kind, row.kind)} {row.subject_id}: {row.title}"),
             ("model", row.model_name or "the whole house"),
-            ("convened", f"{_moment(row.convened_at)} by {_name(view.convened_by)}"),
+            ("convened", f"{_moment(row.convened_at)} by {actor_name(view.convened_by)}"),
             ("vote opened", _moment(view.opened_at)),
             ("vote until", _moment(row.vote_until)),
             ("ended", _moment(row.ended_at)),
         ),
         facts=view.facts,
-        papers=tuple((each.title, each.text or each.link, _name(each.added_by)) for each in view.papers),
+        papers=tuple((each.title, each.text or each.link, actor_name(each.added_by)) for each in view.papers),
         conditions=tuple((each.title, each.owner, f"{each.hours} business hours") for each in view.conditions),
         votes=tuple(_vote(each, said.get(each.actor, {})) for each in view.members),
         rules=rules_text(view.rules),
@@ -119,7 +119,3 @@ def _vote(member: MemberView, counted: Mapping[str, str]) -> VoteLine:
 
 def _moment(at: datetime | None) -> str:
     return "–" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def _name(actor: str) -> str:
-    return {"system:board": "the house"}.get(actor, actor.partition(":")[2] or actor)

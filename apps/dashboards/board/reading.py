@@ -225,8 +225,12 @@ def _member(each: MemberView, view: CaseDetail, *, mine: bool) -> MemberLine:
 
 
 def _step(step: Any) -> StepLine:
-    actor = step.actor.partition(":")[2] or step.actor
-    return StepLine("the house" if actor == "board" else actor, _EVENTS.get(step.event, step.event), step.text, step.at)
+    return StepLine(actor_name(step.actor), _EVENTS.get(step.event, step.event), step.text, step.at)
+
+
+def actor_name(actor: str) -> str:
+    """Who did something, as people read it: a user name, or the house where nobody had to."""
+    return "the house" if actor.startswith("system:") else actor.partition(":")[2] or actor
 
 
 def _owners(view: CaseDetail) -> tuple[tuple[str, str], ...]:

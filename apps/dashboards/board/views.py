@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import messages
+from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -131,7 +132,7 @@ def condition(request: HttpRequest, case_id: int) -> HttpResponse:
     def add(person: User) -> Any:
         try:
             owner = person_called(request.POST.get("owner", ""))
-        except type(person).DoesNotExist:
+        except ObjectDoesNotExist:
             raise Refused("owner", "Choose who has to do it.") from None
         number = int(hours) if hours.isdecimal() and len(hours) < 6 else 0
         return services.condition_add(case_id=case_id, person=person, title=title, owner=owner, hours=number)
