@@ -56,5 +56,10 @@ app.conf.beat_schedule = {
         "options": {"expires": 30},
     },
     "check the audit log": {"task": "governance.verify_audit_log", "schedule": 10.0, "options": {"expires": 10}},
+    "forget uploads that were cut off": {
+        "task": "governance.forget_uploads",
+        "schedule": 3600.0,
+        "options": {"expires": 600},
+    },
     "forget old answers": {"task": "governance.forget_answers", "schedule": 3600.0, "options": {"expires": 600}},
 }

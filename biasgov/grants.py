@@ -113,8 +113,8 @@ GRANTS: dict[str, dict[str, str]] = {
         "thresholds_policyversion": APPEND,
         "vault_erasure": APPEND,
         "vault_schema": APPEND,
-        "vault_upload": "SELECT, INSERT, UPDATE (state, parts, subjects)",
-        "vault_upload_part": "SELECT (upload_id, place), INSERT, DELETE",
+        "vault_upload": "SELECT, INSERT, UPDATE (state, parts, subjects, taken, heading, touched_at, reason)",
+        "vault_upload_part": "SELECT (upload_id, place, ends_at, digest), INSERT, DELETE",
     },
     COMPUTE: {
         "audit_entry": f"SELECT, INSERT {ENTRY}",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -10,11 +12,12 @@ import msgspec
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, UnreadablePostError
 
-from apps.api.endpoint import JSON, NDJSON, Endpoint
+from apps.api.endpoint import JSON, NDJSON, Endpoint, Stream
 from apps.api.problems import MEDIA_TYPE, FieldError, Problem
 from apps.inference.shapes import MAXIMUM_BYTES
 
 _CHUNK = 64 * 1024
+_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})")
 
 
 def check_accept(request: HttpRequest, *, lines: bool = False) -> None:
@@ -27,14 +30,8 @@ def check_accept(request: HttpRequest, *, lines: bool = False) -> None:
 
 def read(request: HttpRequest, endpoint: Endpoint) -> tuple[bytes, str]:
     """The body's bytes and its media type. Raises Problem: 411, 413 or 415."""
-    media_type = (request.content_type or "").lower()
-    if media_type not in endpoint.media_types:
-        raise Problem(415, f"Send {' or '.join(endpoint.media_types)}, not {media_type or 'nothing'!r}.")
-    if request.headers.get("Content-Encoding", "identity") != "identity":
-        raise Problem(415, "Send the body without Content-Encoding.")
-    if request.headers.get("Transfer-Encoding") and not request.headers.get("Content-Length"):
-        raise Problem(411, "Send Content-Length instead of chunks.")
-    if int(request.META.get("CONTENT_LENGTH") or 0) > MAXIMUM_BYTES:
+    media_type = _media_type(request, endpoint)
+    if _length(request) > MAXIMUM_BYTES:
         raise too_large()
     try:
         return request.body, media_type
@@ -42,6 +39,50 @@ def read(request: HttpRequest, endpoint: Endpoint) -> tuple[bytes, str]:
         raise too_large() from None
     except UnreadablePostError:
         raise Problem(400, "The body ended early.") from None
+
+
+def stream(request: HttpRequest, endpoint: Endpoint) -> tuple[Stream, str]:
+    """The body to be read bit by bit, and its media type. Raises Problem: 400 or 416 for its range, 411 or 415.
+
+    ``Content-Range`` says that it is the end of a file of which the beginning was sent before.
+    """
+    media_type, length = _media_type(request, endpoint), _length(request)
+    start = 0
+    if said := request.headers.get("Content-Range"):
+        found = _RANGE.fullmatch(said)
+        if found is None:
+            raise Problem(400, "Content-Range must read 'bytes FIRST-LAST/ALL'.")
+        start, last, size = map(int, found.groups())
+        if (last + 1, start + length) != (size, size):
+            raise Problem(416, "A range must reach to the end of the file and be as long as the body.")
+    return Stream(_chunks(request, length), start), media_type
+
+
+def _chunks(request: HttpRequest, length: int) -> Iterator[bytes]:
+    left = length
+    try:
+        while left > 0 and (chunk := request.read(min(_CHUNK * 4, left))):
+            left -= len(chunk)
+            yield chunk
+    except UnreadablePostError:
+        left = max(left, 1)
+    if left:
+        raise Problem(400, "The body ended early. What arrived in whole parts is kept; go on from there.")
+
+
+def _media_type(request: HttpRequest, endpoint: Endpoint) -> str:
+    media_type = (request.content_type or "").lower()
+    if media_type not in endpoint.media_types:
+        raise Problem(415, f"Send {' or '.join(endpoint.media_types)}, not {media_type or 'nothing'!r}.")
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise Problem(415, "Send the body without Content-Encoding.")
+    return media_type
+
+
+def _length(request: HttpRequest) -> int:
+    if request.headers.get("Transfer-Encoding") and not request.headers.get("Content-Length"):
+        raise Problem(411, "Send Content-Length instead of chunks.")
+    return int(request.META.get("CONTENT_LENGTH") or 0)
 
 
 def discard(request: HttpRequest) -> None:

@@ -39,6 +39,7 @@ def view(endpoints: Mapping[str, Endpoint]) -> Callable[..., HttpResponseBase]:
             bodies.discard(request)
             return problem.response()
         except Refused as refused:
+            bodies.discard(request)
             return Problem.of_refusal(refused).response()
         except (OperationalError, InterfaceError) as error:
             logger.error("%s %s failed: no database (%s)", request.method, request.path, type(error).__name__)
@@ -63,6 +64,9 @@ def _answer(request: HttpRequest, endpoints: Mapping[str, Endpoint], path: dict[
     check_rate(bearer)
     model = _model(endpoint, bearer, path.pop("slug", None))
     bodies.check_accept(request, lines=endpoint.lines)
+    if endpoint.stream:
+        stream, media_type = bodies.stream(request, endpoint)
+        return _encoded(endpoint.run(Call(bearer, stream, media_type, model, path, query_of(request))))
     content, media_type = bodies.read(request, endpoint) if endpoint.body else (b"", "")
 
     def done() -> Answer:

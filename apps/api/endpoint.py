@@ -5,7 +5,7 @@ The same description serves the dispatcher and the OpenAPI document.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -16,6 +16,7 @@ from apps.registry.spec import ModelSpec
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
+CSV = "text/csv"
 
 Body = TypeVar("Body")
 
@@ -33,8 +34,8 @@ class Answer:
 class Call(Generic[Body]):
     """A call that was let in: by whom, about which model, with what.
 
-    `body` is the decoded body, or its bytes where the endpoint decodes batches itself. `path` holds what the address
-    names beside the model.
+    `body` is the decoded body, or its bytes where the endpoint decodes batches itself, or a `Stream`. `path` holds what
+    the address names beside the model.
     """
 
     bearer: Bearer
@@ -53,6 +54,14 @@ class Call(Generic[Body]):
 
 
 @dataclass(frozen=True, slots=True)
+class Stream:
+    """A body that is read bit by bit and is never whole in memory: bytes from `start` of a file, which end with it."""
+
+    chunks: Iterator[bytes]
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """A query parameter, always optional."""
 
@@ -66,8 +75,8 @@ class Parameter:
 class Endpoint:
     """One method of one address below /api/v1/.
 
-    body: the struct of the request, None where there is none. raw: `run` gets the bytes. answers: struct by status.
-    example: a body that is accepted (OpenAPI shows it and the tests send it).
+    body: the struct of the request, None where there is none. raw: `run` gets the bytes. stream: `run` gets a `Stream`.
+    answers: struct by status. example: a body that is accepted (OpenAPI shows it and the tests send it).
     """
 
     method: str
@@ -79,6 +88,7 @@ class Endpoint:
     body: Any = None
     media_types: tuple[str, ...] = (JSON,)
     raw: bool = False
+    stream: bool = False
     query: tuple[Parameter, ...] = ()
     example: Any = None
     max_age: int | None = None
@@ -87,6 +97,7 @@ class Endpoint:
     """The struct of one line, for application/x-ndjson."""
     lines: bool = False
     """The answer's content are the bytes of an application/x-ndjson file, sent as they are made."""
+    csv_example: str = ""
 
     @property
     def is_about_model(self) -> bool:

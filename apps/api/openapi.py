@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from apps.api.endpoint import JSON, NDJSON, Endpoint
+from apps.api.endpoint import CSV, JSON, NDJSON, Endpoint
 from apps.api.problems import MEDIA_TYPE, ProblemDocument
 from apps.api.tokens import SCOPES
 from apps.inference.shapes import MAXIMUM_BYTES, MAXIMUM_ROWS
@@ -28,6 +28,7 @@ _PROBLEMS = {
     409: "It exists already.",
     411: "Without Content-Length.",
     413: f"More than {MAXIMUM_BYTES // 1024 // 1024} MiB or {MAXIMUM_ROWS:,} rows.",
+    416: "A range that does not reach to the end of the file.",
     415: "Another media type, or an encoded body.",
     422: "JSON, but not as declared: `errors` names every field.",
     429: "Too many calls in this minute; `Retry-After` says when to go on.",
@@ -83,12 +84,12 @@ def _schemas(endpoints: Iterable[Endpoint]) -> tuple[dict[Any, Any], dict[str, A
 
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 200}
-_INTEGER = {"type": "integer", "minimum": 1}
+_PATH = {"int": {"type": "integer", "minimum": 1}, "uuid": {"type": "string", "format": "uuid"}}
 
 
 def _address(path: str) -> tuple[str, list[dict[str, Any]]]:
     parameters = [
-        {"name": name, "in": "path", "required": True, "schema": _INTEGER if kind == "int" else _NAME}
+        {"name": name, "in": "path", "required": True, "schema": _PATH.get(kind, _NAME)}
         for kind, name in re.findall(r"<(?:(\w+):)?(\w+)>", path)
     ]
     return "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", path), parameters
@@ -114,6 +115,16 @@ def _operation(endpoint: Endpoint, schemas: dict[Any, Any]) -> dict[str, Any]:
                 "required": False,
                 "description": "Makes repeating the request harmless.",
                 "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
+            }
+        )
+    if endpoint.stream:
+        parameters.append(
+            {
+                "name": "Content-Range",
+                "in": "header",
+                "required": False,
+                "description": "`bytes FIRST-LAST/ALL`: the rest of a file whose beginning is here already.",
+                "schema": {"type": "string"},
             }
         )
     if endpoint.max_age is not None:
@@ -147,6 +158,11 @@ def _content(endpoint: Endpoint, schemas: dict[Any, Any]) -> dict[str, Any]:
             "schema": {"type": "string", "description": f"One {endpoint.row.__name__} a line, as in the JSON batch."},
             "example": msgspec.json.encode(row).decode() + "\n",
         }
+    if CSV in endpoint.media_types:
+        content[CSV] = {
+            "schema": {"type": "string", "description": "A heading, one of its columns subject_id; a row a person."},
+            "example": endpoint.csv_example,
+        }
     return content
 
 
@@ -154,8 +170,10 @@ def _responses(endpoint: Endpoint, schemas: dict[Any, Any]) -> dict[str, Any]:
     possible = [401, 403, 404, 405, 406, 422, 429, 503]
     if endpoint.body is not None:
         possible += [400, 411, 413, 415]
-    if endpoint.method == "POST":
+    if endpoint.method == "POST" or endpoint.stream:
         possible.append(409)
+    if endpoint.stream:
+        possible.append(416)
     responses = {
         str(status): {"description": _PROBLEMS[status], "content": {MEDIA_TYPE: {"schema": schemas[ProblemDocument]}}}
         for status in sorted(possible)

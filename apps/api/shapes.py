@@ -181,6 +181,23 @@ class SealedAnswer(Struct, frozen=True):
     sealed: int
 
 
+class UploadAnswer(Struct, frozen=True):
+    """How far an upload is.
+
+    `offset` is the byte of the file from which its sender goes on after a break; `subjects` are received so far, `done`
+    of them worked off by the compute side. `reason` names the row of a file that was refused.
+    """
+
+    upload_id: str
+    state: Literal["receiving", "pending", "storing", "stored", "refused", "withdrawn"]
+    offset: int
+    subjects: int
+    done: int
+    stored: int
+    replaced: int
+    reason: str
+
+
 class ErasureAnswer(Struct, frozen=True):
     """The erasure is on record and will be executed by the compute side."""
 

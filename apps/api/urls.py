@@ -22,6 +22,7 @@ from apps.api.calls import (
     retraining,
     runs,
     status,
+    uploads,
 )
 from apps.api.dispatch import nothing_here, view
 from apps.api.endpoint import JSON
@@ -30,6 +31,7 @@ ENDPOINTS = (
     *models.ENDPOINTS,
     *ingest.ENDPOINTS,
     *attributes.ENDPOINTS,
+    *uploads.ENDPOINTS,
     *runs.ENDPOINTS,
     *governance.ENDPOINTS,
     *status.ENDPOINTS,

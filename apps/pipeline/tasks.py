@@ -90,3 +90,8 @@ def advance_approvals() -> None:
 @door("governance.advance_board")
 def advance_board() -> None:
     board.cases_advance()
+
+
+@door("governance.forget_uploads")
+def forget_uploads() -> None:
+    vault.uploads_forget()

@@ -36,7 +36,11 @@ class VaultUpload(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     actor = models.CharField(max_length=200)
-    received_at = models.DateTimeField(default=clock.now)
+    form = models.CharField(max_length=6, default="batch", help_text="csv, json or ndjson for a file")
+    received_at = models.DateTimeField(default=clock.now, help_text="when its receipt began")
+    touched_at = models.DateTimeField(default=clock.now, help_text="when its newest part came")
+    taken = models.BigIntegerField(default=0, help_text="bytes of the file that are in parts")
+    heading = models.JSONField(default=list, help_text="how the columns of a CSV file are told apart")
     attributes = models.JSONField(null=True, help_text="names that the sender may change; null: everything")
     schema = models.ForeignKey(AttributeSchema, on_delete=models.PROTECT, db_column="schema_version", related_name="+")
     sealed_to = models.CharField(max_length=16, help_text="fingerprint of the public key")
@@ -71,6 +75,8 @@ class VaultUploadPart(models.Model):
     upload = models.ForeignKey(VaultUpload, on_delete=models.PROTECT, related_name="+")
     place = models.PositiveIntegerField()
     sealed = models.BinaryField()
+    ends_at = models.BigIntegerField(default=0, help_text="byte of the file behind the last of it")
+    digest = models.BinaryField(default=b"", help_text="HMAC of the bytes of the file that it was made of")
 
     class Meta:
         db_table = "vault_upload_part"

@@ -22,6 +22,7 @@ from apps.vault.blocks import Block
 from apps.vault.columns import People, Subjects, first_repeated, halves, in_order
 from apps.vault.models import VaultErasure, VaultUpload, VaultUploadPart
 from apps.vault.purpose import entering
+from apps.vault.rows import row_name
 from apps.vault.schemas import check_attributes, narrowed, schema
 
 SLICE = 50_000
@@ -152,15 +153,15 @@ def _check(row: VaultUpload, people: People) -> None:
     if len(people) != row.subjects:
         raise _Unusable(f"The upload holds {len(people):,} people instead of {row.subjects:,}.")
     if repeated := first_repeated(people.subjects):
-        again, before = repeated
-        raise _Unusable(f"Row {again + 1:,} names a subject that row {before + 1:,} names too.")
+        again, before = (row_name(row.form, place) for place in repeated)
+        raise _Unusable(f"{again}, column subject_id: names somebody whom {before.lower()} names too.")
     levels = narrowed(schema(row.schema_id), row.attributes)
     for place, each in enumerate(people.choices):
         try:
-            check_attributes(each, levels, field="attributes")
+            check_attributes(each, levels, field="")
         except Refused as refused:
-            first = int(np.argmax(people.choice == place))
-            raise _Unusable(f"Row {first + 1:,}: {refused.field} {refused.message}") from None
+            first = row_name(row.form, int(np.argmax(people.choice == place)))
+            raise _Unusable(f"{first}, column {refused.field.lstrip('.')}: {refused.message}") from None
 
 
 def _check_readable(people: People) -> None:

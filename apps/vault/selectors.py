@@ -13,11 +13,17 @@ from apps.vault.models import VaultErasure, VaultUpload
 
 @dataclass(frozen=True, slots=True)
 class UploadRow:
-    """What became of an upload: how many people it holds, how many of them are worked off, stored, replaced."""
+    """What became of an upload: how many people it holds, how many of them are worked off, stored, replaced.
+
+    taken: how many bytes of a file are received for good; touched_at: when the last of them came.
+    """
 
     upload_id: str
     actor: str
+    form: str
     received_at: datetime
+    touched_at: datetime
+    taken: int
     subjects: int
     state: str
     done: int
@@ -68,7 +74,10 @@ def _row(found: VaultUpload) -> UploadRow:
     return UploadRow(
         upload_id=str(found.pk),
         actor=found.actor,
+        form=found.form,
         received_at=found.received_at,
+        touched_at=found.touched_at,
+        taken=found.taken,
         subjects=found.subjects,
         state=found.state,
         done=found.position,

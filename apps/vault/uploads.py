@@ -71,12 +71,19 @@ def attributes_upload(
     return UploadReceipt(str(upload.pk), len(people))
 
 
-def part_add(upload: VaultUpload, people: People, public: bytes, *, last: bool = False) -> None:
-    """Seal people as the next part of an upload that is being received."""
+def part_add(
+    upload: VaultUpload, people: People, public: bytes, *, last: bool = False, ends_at: int = 0, digest: bytes = b""
+) -> None:
+    """Seal people as the next part of an upload that is being received.
+
+    For a file, `ends_at` and `digest` say of which bytes the part was made.
+    """
     VaultUploadPart.objects.create(
         upload_id=upload.pk,
         place=upload.parts,
         sealed=crypto.seal_chunk(people, public, upload=upload.pk.bytes, index=upload.parts, last=last),
+        ends_at=ends_at,
+        digest=digest,
     )
     upload.parts += 1
 

@@ -20,7 +20,7 @@ _NO_TEXT = re.compile("%[89A-F][0-9A-F]")
 
 def put_attributes(call: Call[AttributesBody]) -> Answer:
     subjects = call.body.subjects
-    declared = _declared(call.bearer)
+    declared = declared_to(call.bearer)
     errors = _errors(subjects, declared)
     if errors:
         raise Problem(422, f"{errors[0].field}: {errors[0].message} Nothing was stored.", errors=errors)
@@ -44,7 +44,7 @@ def delete_attributes(call: Call[None]) -> Answer:
     return Answer(202, ErasureAnswer(str(erasure_request(actor=call.bearer.actor, subject_id=subject))))
 
 
-def _declared(bearer: Bearer) -> dict[str, frozenset[str]]:
+def declared_to(bearer: Bearer) -> dict[str, frozenset[str]]:
     """Levels by attribute, over all models that the token may see."""
     found: dict[str, frozenset[str]] = {}
     for spec in specs_page(only=bearer.model_slug, after=0, limit=None):

@@ -24,7 +24,13 @@ about_a_model = pytest.mark.parametrize(
 
 
 def address(endpoint: Endpoint, slug: str = "hiring") -> str:
-    places = {"<slug>": slug, "<path:subject_id>": "ana", "<int:check_id>": "1", "<int:leaf_index>": "0"}
+    places = {
+        "<slug>": slug,
+        "<path:subject_id>": "ana",
+        "<int:check_id>": "1",
+        "<int:leaf_index>": "0",
+        "<uuid:upload_id>": "0f8fad5b-d9cb-469f-a165-70867728950e",
+    }
     return functools.reduce(lambda path, place: path.replace(place, places[place]), places, endpoint.path)
 
 

@@ -182,8 +182,8 @@ def test_what_a_web_side_gone_wrong_seals_is_checked_again(monkeypatch: pytest.M
     unknown = upload(BEN, ("ana", {"sex": "Jedi"}))
     assert open_all() == 0
     for identity, reason in (
-        (twice, "Row 3 names a subject that row 1 names too."),
-        (unknown, "Row 2: attributes.sex has a level that no model declares; declared are female, male."),
+        (twice, "Row 3, column subject_id: names somebody whom row 1 names too."),
+        (unknown, "Row 2, column sex: has a level that no model declares; declared are female, male."),
     ):
         row = selectors.upload(identity)
         assert row is not None
