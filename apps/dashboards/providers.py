@@ -2,6 +2,7 @@
 
 from apps.dashboards import tasks
 from apps.dashboards.approvals import reading as approvals
+from apps.dashboards.board import conditions
 from apps.dashboards.board import reading as board
 from apps.dashboards.complaints import listing as complaints
 from apps.dashboards.incidents import tasks as incidents
@@ -15,5 +16,6 @@ PROVIDERS: tuple[Provider, ...] = (
     incidents.TO_REPORT,
     complaints.TO_ANSWER,
     incidents.TO_DO,
+    conditions.TO_MEET,
     tasks.TO_ACKNOWLEDGE,
 )

@@ -18,8 +18,11 @@ from apps.board.rules import CHAIR, Rules
 from apps.board.selectors import CaseDetail, CaseRow, MemberView
 from apps.board.wording import people, standing_sentence
 from apps.dashboards.approvals.reading import url_of
+from apps.dashboards.board.conditions import STATUS
 from apps.dashboards.waiting import Provider, Task
 from apps.dashboards.words import Badge
+from apps.incidents import selectors as incidents
+from apps.incidents.selectors import ActionRow
 from apps.registry.spec import ModelSpec
 
 SHOWN_AT_ONCE = 50
@@ -65,6 +68,17 @@ class CaseLine:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseOfSubject:
+    """A case as the page of its subject shows it; `due` is None once it has ended, `url` "" for who may not see it."""
+
+    id: int
+    question: str
+    due: datetime | None
+    status: Badge
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class MemberLine:
     """A member of a case; `vote` and `reason` are shown once the board has decided, and to who gave them."""
 
@@ -80,6 +94,18 @@ class StepLine:
     text: str
     detail: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ActionOfCase:
+    """What has become of a condition since the board said yes."""
+
+    title: str
+    owner: str
+    due: datetime
+    status: Badge
+    outcome: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +129,7 @@ class CasePage:
     may_manage: bool
     conflicted: bool
     owners: tuple[tuple[str, str], ...]
+    actions: tuple[ActionOfCase, ...]
 
 
 def list_of(user: Any, *, open_only: bool, before_id: int | None) -> list[CaseLine]:
@@ -129,6 +156,21 @@ def line_of(row: CaseRow, *, yours: bool = False) -> CaseLine:
 def badge_of(row: CaseRow) -> Badge:
     """How a case stands, in words."""
     return _BADGES[row.outcome or row.state]
+
+
+def cases_about(user: Any, kind: str, subject_id: int) -> tuple[CaseOfSubject, ...]:
+    """The cases of one subject for its own page, newest first."""
+    sees = may(user, "board.view")
+    return tuple(
+        CaseOfSubject(
+            id=row.id,
+            question=row.question,
+            due=row.due,
+            status=badge_of(row),
+            url=reverse("case", args=[row.id]) if sees else "",
+        )
+        for row in selectors.cases_about(kind, subject_id)
+    )
 
 
 def page_of(user: Any, view: CaseDetail) -> CasePage:
@@ -160,6 +202,7 @@ def page_of(user: Any, view: CaseDetail) -> CasePage:
         may_manage=manages and gathering,
         conflicted=conflicted,
         owners=_owners(view) if sets_conditions else (),
+        actions=tuple(map(_action, incidents.actions_of_case(row.id))) if row.state == states.DECIDED else (),
     )
 
 
@@ -231,6 +274,15 @@ def _step(step: Any) -> StepLine:
 def actor_name(actor: str) -> str:
     """Who did something, as people read it: a user name, or the house where nobody had to."""
     return "the house" if actor.startswith("system:") else actor.partition(":")[2] or actor
+
+
+def _action(row: ActionRow) -> ActionOfCase:
+    url = (
+        f"{reverse('incident', args=[row.incident_id])}#actions"
+        if row.incident_id
+        else reverse("board-condition", args=[row.id])
+    )
+    return ActionOfCase(row.title, row.owner, row.due_at, STATUS[row.state], row.outcome, url)
 
 
 def _owners(view: CaseDetail) -> tuple[tuple[str, str], ...]:

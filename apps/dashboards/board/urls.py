@@ -8,6 +8,7 @@ urlpatterns = [
     path("board/", views.cases, name="board"),
     path("board/convene/", views.convene, name="case-convene"),
     path("board/rules/", views.rules, name="board-rules"),
+    path("board/conditions/<int:action_id>/", views.condition_met, name="board-condition"),
     path("board/<int:case_id>/", views.case, name="case"),
     path("board/<int:case_id>/question/", views.question, name="case-question"),
     path("board/<int:case_id>/papers/", views.paper, name="case-paper"),

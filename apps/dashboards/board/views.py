@@ -18,9 +18,10 @@ from apps.board import selectors, services
 from apps.board.selectors import CaseDetail
 from apps.common.errors import Refused
 from apps.dashboards.approvals.reading import url_of
-from apps.dashboards.board import reading
+from apps.dashboards.board import conditions, reading
 from apps.dashboards.board.minutes import minutes_of
 from apps.dashboards.board.minutes import minutes_pdf as pdf_of
+from apps.incidents import services as incidents
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -150,6 +151,27 @@ def condition_drop(request: HttpRequest, case_id: int, condition_id: int) -> Htt
         lambda person: services.condition_drop(case_id=case_id, condition_id=condition_id, person=person),
         "The condition is taken out.",
     )
+
+
+@require_http_methods(["GET", "POST"])
+@requires("inbox.view")
+def condition_met(request: HttpRequest, action_id: int) -> HttpResponse:
+    """A condition that belongs to a case alone, and what became of it."""
+    page = conditions.page_of(request.user, action_id)
+    if request.method == "POST":
+        try:
+            incidents.action_end(
+                action_id=action_id,
+                person=_person(request),
+                done=request.POST.get("end") != "dropped",
+                outcome=request.POST.get("outcome", ""),
+            )
+        except Refused as refusal:
+            messages.error(request, refusal.message)
+        else:
+            messages.success(request, "Written down in your name.")
+        return redirect("board-condition", action_id=action_id)
+    return render(request, "board/condition.html", {"page": page})
 
 
 @require_POST

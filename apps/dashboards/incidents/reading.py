@@ -18,6 +18,7 @@ from apps.accounts.selectors import owners_of, people_with_role
 from apps.approvals import selectors as approvals
 from apps.common import clock
 from apps.dashboards.approvals.reading import ApprovalLine, line_of
+from apps.dashboards.board.reading import CaseOfSubject, cases_about
 from apps.dashboards.incidents.evidence import Frozen, frozen_charts
 from apps.dashboards.incidents.words import EVENTS, STATES, deadline_words, severity_badge
 from apps.dashboards.tasks import finding_url
@@ -125,6 +126,8 @@ class IncidentPage:
     actions: tuple[ActionLine, ...]
     affected: tuple[AffectedLine, ...]
     links: tuple[LinkLine, ...]
+    cases: tuple[CaseOfSubject, ...]
+    may_convene: bool
     charts: tuple[Frozen, ...]
     unlike: str
     documents: tuple[EvidenceRow, ...]
@@ -151,6 +154,7 @@ def page_of(user: Any, detail: IncidentDetail, spec: ModelSpec) -> IncidentPage:
         charts, unlike = (), str(error)
     lines = [_step(each) for each in reversed(detail.steps)]
     requests = approvals.approvals(subject=f"incident:{row.id}", limit=10)
+    cases = cases_about(user, "incident", row.id)
     return IncidentPage(
         detail=detail,
         spec=spec,
@@ -163,6 +167,8 @@ def page_of(user: Any, detail: IncidentDetail, spec: ModelSpec) -> IncidentPage:
         actions=tuple(_action(each, user, rights, now) for each in detail.actions),
         affected=tuple(_affected(each) for each in detail.affected),
         links=_links(detail, spec),
+        cases=cases,
+        may_convene=may(user, "board.convene") and row.changeable and not any(each.due for each in cases),
         charts=charts,
         unlike=unlike,
         documents=detail.evidence,
@@ -274,6 +280,8 @@ def _links(detail: IncidentDetail, spec: ModelSpec) -> tuple[LinkLine, ...]:
     findings = {str(each.id): each for each in responses.findings_by_id(wanted)} if wanted else {}
     lines = []
     for each in detail.links:
+        if each.kind == "case":
+            continue
         url = ""
         if each.kind == "finding" and each.target in findings:
             url = f"{finding_url(spec.slug, findings[each.target])}#findings"

@@ -42,6 +42,7 @@ EVENTS: Mapping[str, str] = {
     "clock_confirmed": "said that a regulatory clock applies",
     "clock_set_aside": "set a regulatory clock aside",
     "clock_reported": "reported to a regulator",
+    "board_decided": "decided",
     "cost_booked": "booked a cost",
     "cost_taken_back": "took a cost back",
 }

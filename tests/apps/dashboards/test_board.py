@@ -14,6 +14,7 @@ from apps.board import services
 from apps.board.models import Case, Vote
 from apps.common import clock
 from apps.incidents.models import Incident
+from apps.incidents.selectors import actions_of_case
 from tests.apps.approvals.conftest import Effects
 from tests.apps.board.conftest import cast as _cast
 from tests.apps.board.conftest import effects as _effects
@@ -284,3 +285,45 @@ def test_a_long_list_is_paged_with_few_queries(cast: Cast, django_assert_max_num
     older = first.split("before=")[1].split('"')[0]
     assert page(browser, "board", before=older).count("Put to the board") == 5
     assert page(browser, "board", before="x", show="all").count("Put to the board") == 50
+
+
+def test_a_condition_about_a_request_waits_for_its_owner_and_is_met(
+    request_: ApprovalView, cast: Cast, effects: Effects
+) -> None:
+    case = convened("approval", request_.id)
+    services.condition_add(case_id=case.pk, person=cast.board, title="Report weekly", owner=cast.owner, hours=40)
+    by_the_board(request_)
+    (action,) = actions_of_case(case.pk)
+    address = reverse("board-condition", args=[action.id])
+    owner = signed_in(cast.owner)
+    assert address in page(owner, "inbox")
+    read = page(owner, "board-condition", action.id)
+    assert "Report weekly" in read
+    assert reverse("case", args=[case.pk]) not in read
+    assert "Say what was done" in owner.post(address, {"end": "done", "outcome": " "}, follow=True).content.decode()
+    owner.post(address, {"end": "done", "outcome": "Every Monday, run 71."})
+    assert address not in page(owner, "inbox")
+    assert "Every Monday, run 71." in page(signed_in(cast.board), "case", case.pk)
+    for part, status in (("steward", 404), ("administrator", 404), ("outsider", 403)):
+        assert signed_in(getattr(cast, part)).get(address).status_code == status, part
+    assert "already" in owner.post(address, {"end": "done", "outcome": "x"}, follow=True).content.decode()
+    reader = signed_in(cast.auditor)
+    assert "It is done" not in page(reader, "board-condition", action.id)
+    assert reader.post(address, {"end": "done", "outcome": "x"}).status_code == 403
+
+
+def test_an_incidents_page_shows_its_cases_and_puts_it_to_the_board(incident: Incident, cast: Cast) -> None:
+    officer, owner = signed_in(cast.officer), signed_in(cast.owner)
+    assert "Put it to the board" in page(officer, "incident", incident.pk)
+    assert "Put it to the board" not in page(owner, "incident", incident.pk)
+    case = voting(incident)
+    read = page(officer, "incident", incident.pk)
+    assert reverse("case", args=[case.pk]) in read
+    assert "voting is open" in read
+    assert "Put it to the board" not in read
+    assert reverse("case", args=[case.pk]) not in page(owner, "incident", incident.pk)
+    for person in impartial(case):
+        vote(case, person)
+    read = page(owner, "incident", incident.pk)
+    assert "decided: yes" in read
+    assert "The board says yes" in read

@@ -1,0 +1,79 @@
+"""Conditions of the board's decisions about requests: actions that belong to no incident, only to their case."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import Http404
+from django.urls import reverse
+
+from apps.accounts.permissions import may
+from apps.common import clock
+from apps.dashboards.waiting import Provider, Task
+from apps.dashboards.words import Badge
+from apps.incidents import selectors
+from apps.incidents.selectors import ActionRow
+from apps.registry.spec import ModelSpec
+
+_OVERDUE = Badge("breach", "overdue")
+STATUS = {
+    "open": Badge("inconclusive", "to be done"),
+    "done": Badge("within", "done"),
+    "dropped": Badge("plain", "dropped"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionPage:
+    """A condition with what this person may do about it; `case_url` is "" for who may not see the board's cases."""
+
+    row: ActionRow
+    status: Badge
+    case_url: str
+    may_finish: bool
+    may_drop: bool
+
+
+def page_of(user: Any, action_id: int) -> ConditionPage:
+    """The page of a condition, for its owner, for who plans the model's remediation and for who sees the board.
+
+    Raises Http404 for everybody else.
+    """
+    row = selectors.action(action_id)
+    if row is None or row.case_id is None or row.incident_id is not None:
+        raise Http404("There is no such condition.")
+    plans, sees = may(user, "remediation.plan", row.model_id), may(user, "board.view")
+    owns = row.owner_id == user.pk
+    if not (owns or plans or sees):
+        raise Http404("There is no such condition.")
+    still = row.state == "open"
+    return ConditionPage(
+        row=row,
+        status=STATUS[row.state],
+        case_url=reverse("case", args=[row.case_id]) if sees else "",
+        may_finish=still and (owns or plans),
+        may_drop=still and plans,
+    )
+
+
+def to_meet(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
+    """The person's own open conditions, first due first."""
+    now = clock.now()
+    return [
+        Task(
+            kind="Do",
+            text=row.title,
+            about=f"a condition of the ethics board, case {row.case_id}",
+            url=reverse("board-condition", args=[row.id]),
+            since=row.added_at,
+            status=_OVERDUE if row.due_at < now else None,
+            due=row.due_at,
+        )
+        for row in selectors.actions_due(user.pk)
+        if row.incident_id is None
+    ]
+
+
+TO_MEET = Provider(to_meet, lambda user: len(to_meet(user, ())))
