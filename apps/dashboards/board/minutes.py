@@ -60,7 +60,10 @@ def minutes_of(view: CaseDetail) -> Minutes:
             ("ended", _moment(row.ended_at)),
         ),
         facts=view.facts,
-        papers=tuple((each.title, each.text or each.link, actor_name(each.added_by)) for each in view.papers),
+        papers=tuple(
+            (each.title, "\n".join(filter(None, (each.text, each.link))), actor_name(each.added_by))
+            for each in view.papers
+        ),
         conditions=tuple((each.title, each.owner, f"{each.hours} business hours") for each in view.conditions),
         votes=tuple(_vote(each, said.get(each.actor, {})) for each in view.members),
         rules=rules_text(view.rules),
