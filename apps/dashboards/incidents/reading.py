@@ -168,7 +168,7 @@ def page_of(user: Any, detail: IncidentDetail, spec: ModelSpec) -> IncidentPage:
         affected=tuple(_affected(each) for each in detail.affected),
         links=_links(detail, spec),
         cases=cases,
-        may_convene=may(user, "board.convene") and row.changeable and not any(each.due for each in cases),
+        may_convene=rights.manage and may(user, "board.convene") and not any(each.due for each in cases),
         charts=charts,
         unlike=unlike,
         documents=detail.evidence,
