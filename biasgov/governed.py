@@ -18,7 +18,7 @@ GOVERNED: dict[str, str] = {
     "accounts_user": "username, email, is_active, is_staff, is_superuser",
     "accounts_user_groups": "*",
     "accounts_user_user_permissions": "*",
-    "api_apitoken": "name, digest, scopes, expires_at, revoked_at, model_id",
+    "api_apitoken": "name, digest, scopes, expires_at, revoked_at, model_id, issued_by",
     "approvals_approval": "title, content, reason, digest, needs, state, requester_id",
     "approvals_resolution": "*",
     "approvals_signature": "*",

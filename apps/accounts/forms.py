@@ -17,6 +17,7 @@ from apps.accounts import throttle
 from apps.accounts.models import User
 from apps.accounts.second_factors import code_accept, moment_of
 
+_RULES = "At least 12 characters, not only digits; nothing common, nothing like your name."
 _ONE_TIME = {"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false", "placeholder": ""}
 
 
@@ -24,7 +25,8 @@ def dress(form: Any) -> None:
     """Our look for a form's fields."""
     for name, field in form.fields.items():
         wrong = form.is_bound and name in form.errors
-        field.widget.attrs["class"] = "form-control" + (" is-invalid" if wrong else "")
+        kind = "form-check-input" if getattr(field.widget, "input_type", "") == "checkbox" else "form-control"
+        field.widget.attrs["class"] = kind + (" is-invalid" if wrong else "")
 
 
 class SignInForm(AuthenticationForm):
@@ -46,6 +48,7 @@ class NewPasswordForm(PasswordChangeForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        _name_passwords(self)
         dress(self)
 
 
@@ -54,6 +57,7 @@ class FirstPasswordForm(SetPasswordForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        _name_passwords(self)
         dress(self)
 
 
@@ -128,3 +132,9 @@ class PasskeyForm(AddWebAuthnForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         dress(self)
+
+
+def _name_passwords(form: Any) -> None:
+    form.fields["new_password1"].help_text = _RULES
+    form.fields["new_password2"].label = "The same again"
+    form.fields["new_password2"].help_text = ""

@@ -8,6 +8,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.db import transaction
 
 from apps.accounts.models import User
+from apps.accounts.services import Actor, authorised, said
 from apps.audit import services as audit
 from apps.common import clock
 
@@ -62,11 +63,15 @@ def identities_of(person: User) -> list[SocialAccount]:
 
 
 @transaction.atomic
-def identities_unlink(*, person: User, actor: str) -> bool:
-    """Undo what bound the provider's accounts to a person; False if there were none."""
+def identities_unlink(*, person: User, actor: Actor, reason: str = "") -> bool:
+    """Undo what bound the provider's accounts to a person; False if there were none.
+
+    Raises PermissionDenied for a person who may not manage people, Refused for oneself and without a reason.
+    """
+    by = authorised(actor, about=person, reason=reason)
     removed, _ = SocialAccount.objects.filter(user_id=person.pk).delete()
     if removed:
-        audit.append(actor=actor, action="identity.unlinked", subject=person.actor)
+        audit.append(actor=by, action="identity.unlinked", subject=person.actor, detail=said(reason))
     return bool(removed)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
 from django.conf import settings
 from django.core import mail
@@ -15,13 +16,35 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from apps.accounts.models import Invitation, User
-from apps.accounts.services import Actor, authorised, password_check
+from apps.accounts.services import Actor, authorised, password_check, person_create, said
 from apps.audit import services as audit
 from apps.common import clock
 from apps.common.errors import Refused
 
 VALID_FOR = timedelta(days=3)
 _SIGNER = Signer(salt="accounts.invitation")
+
+
+@transaction.atomic
+def person_invite(
+    *,
+    username: str,
+    name: str,
+    email: str,
+    actor: Actor,
+    roles: Sequence[str] = (),
+    until: datetime | None = None,
+    scope: Sequence[Any] = (),
+    reason: str = "",
+) -> tuple[User, str]:
+    """Create a person without a password and invite them; the person, and the address of the invitation.
+
+    Raises as `person_create` and `invitation_issue` do.
+    """
+    person = person_create(
+        username=username, name=name, email=email, actor=actor, roles=roles, until=until, scope=scope, reason=reason
+    )
+    return person, invitation_issue(person=person, actor=actor)
 
 
 @transaction.atomic
@@ -47,6 +70,21 @@ def invitation_issue(*, person: User, actor: Actor) -> str:
     Invitation.objects.create(person=person, digest=_digest(token), created_at=now, expires_at=expires_at)
     audit.append(actor=by, action="person.invited", subject=person.actor, detail={"expires_at": expires_at.isoformat()})
     return f"{settings.PUBLIC_URL}{reverse('invitation', args=[token])}"
+
+
+@transaction.atomic
+def invitation_withdraw(*, person: User, actor: Actor, reason: str = "") -> bool:
+    """End the invitation that waits for `person`; False if there is none.
+
+    Raises PermissionDenied for a person who may not manage people, Refused without a reason.
+    """
+    by = authorised(actor, about=person, reason=reason)
+    now = clock.now()
+    waiting = Invitation.objects.filter(person=person, used_at=None, revoked_at=None, expires_at__gt=now)
+    if not waiting.update(revoked_at=now):
+        return False
+    audit.append(actor=by, action="invitation.withdrawn", subject=person.actor, detail=said(reason))
+    return True
 
 
 def invited(token: str) -> User | None:
@@ -89,14 +127,6 @@ def invitation_mail(*, person: User, address: str) -> bool:
         return bool(message.send())
     except OSError:
         return False
-
-
-def open_invitations(person_ids: Iterable[int]) -> dict[int, datetime]:
-    """Until when an invitation waits for each of the people who have one. One query."""
-    rows = Invitation.objects.filter(
-        person_id__in=list(person_ids), used_at=None, revoked_at=None, expires_at__gt=clock.now()
-    )
-    return dict(rows.values_list("person_id", "expires_at"))
 
 
 def _live(token: str) -> Invitation | None:

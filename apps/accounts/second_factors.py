@@ -14,6 +14,7 @@ from django.utils.crypto import constant_time_compare
 from apps.accounts.models import User
 from apps.accounts.permissions import roles_of
 from apps.accounts.roles import SIGNING
+from apps.accounts.services import Actor, authorised, said
 from apps.audit import services as audit
 from apps.common import clock
 
@@ -64,12 +65,17 @@ def code_accept(*, person: User, code: str) -> Authenticator | None:
 
 
 @transaction.atomic
-def second_factors_remove(*, person: User, actor: str) -> int:
-    """Take all second factors from a person who has lost them; how many there were."""
+def second_factors_remove(*, person: User, actor: Actor, reason: str = "") -> int:
+    """Take all second factors from a person who has lost them; how many there were.
+
+    Raises PermissionDenied for a person who may not manage people, Refused for oneself and without a reason.
+    """
+    by = authorised(actor, about=person, reason=reason)
     removed: int = Authenticator.objects.filter(user_id=person.pk).exclude(type=CODES).count()
     Authenticator.objects.filter(user_id=person.pk).delete()
     if removed:
-        audit.append(actor=actor, action="second_factor.reset", subject=person.actor, detail={"removed": removed})
+        detail = {"removed": removed} | said(reason)
+        audit.append(actor=by, action="second_factor.reset", subject=person.actor, detail=detail)
     return removed
 
 

@@ -1,7 +1,7 @@
 """People, their roles and what they own. Every change is in the audit log, in the same transaction.
 
-`actor` is who does it: a person, who must be allowed to manage people and changes no role of their own, or the name of
-a command or program as the audit log writes it.
+`actor` is who does it: a person, who must be allowed to manage people, says why and changes no role of their own; or
+the name of a command or program as the audit log writes it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ AUDIT = timedelta(days=90)
 """How long an auditor's role lasts where nothing else is said."""
 LONGEST_AUDIT = timedelta(days=366)
 LONGEST_TERM = timedelta(days=10 * 366)
+LONGEST_REASON = 2000
 
 Actor = User | str
 
@@ -45,13 +46,14 @@ def person_create(
     roles: Sequence[str] = (),
     until: datetime | None = None,
     scope: Sequence[Any] = (),
+    reason: str = "",
 ) -> User:
-    """Create a person with their roles; `until` and `scope` go with each of the roles (see `role_grant`).
+    """Create a person with their roles; `until`, `scope` and `reason` go with each of the roles (see `role_grant`).
 
     Without a password the account cannot be used to sign in until one is set. Raises Refused naming the field;
     code ``exists`` when the user name is taken.
     """
-    by = authorised(actor)
+    by = authorised(actor, reason=reason)
     _validate("username", UnicodeUsernameValidator(), username)
     if User.objects.filter(username__iexact=username).exists():
         raise Refused("username", f"There is already a person called {username!r}.", code="exists")
@@ -70,7 +72,9 @@ def person_create(
         with transaction.atomic():
             person.full_clean(exclude=["password"], validate_unique=False, validate_constraints=False)
             person.save()
-            audit.append(actor=by, action="person.created", subject=person.actor, detail={"name": name.strip()})
+            audit.append(
+                actor=by, action="person.created", subject=person.actor, detail={"name": name.strip()} | said(reason)
+            )
     except ValidationError as error:
         field, messages = next(iter(error.message_dict.items()))
         raise Refused(_FIELDS.get(field, field), " ".join(messages)) from None
@@ -79,13 +83,19 @@ def person_create(
             raise Refused("username", f"There is already a person called {username!r}.", code="exists") from None
         raise
     for role in roles:
-        role_grant(person=person, role=role, actor=actor, until=until, scope=scope)
+        role_grant(person=person, role=role, actor=actor, until=until, scope=scope, reason=reason)
     return person
 
 
 @transaction.atomic
 def role_grant(
-    *, person: User, role: str, actor: Actor, until: datetime | None = None, scope: Sequence[Any] = ()
+    *,
+    person: User,
+    role: str,
+    actor: Actor,
+    until: datetime | None = None,
+    scope: Sequence[Any] = (),
+    reason: str = "",
 ) -> bool:
     """Give `person` a role, or change how long or for which models they hold it; False if nothing changed.
 
@@ -96,16 +106,18 @@ def role_grant(
         an administrator's never does.
     scope
         The models (with id and slug) that an auditor may see; none named: all.
+    reason
+        Why, for the audit log; a person has to say it.
 
     Raises
     ------
     PermissionDenied
         The actor may not manage people.
     Refused
-        ``unknown_role``; ``own_role``; ``apart``, where the person holds a role that must not meet this one; or a term
-        or scope that this role cannot have.
+        ``reason``; ``unknown_role``; ``own_role``; ``apart``, where the person holds a role that must not meet this
+        one; or a term or scope that this role cannot have.
     """
-    by = authorised(actor, about=person)
+    by = authorised(actor, about=person, reason=reason)
     group = _known(role)
     term = _term(role, until, scope)
     User.objects.select_for_update().get(pk=person.pk)
@@ -117,95 +129,103 @@ def role_grant(
     detail: dict[str, Any] = {"role": role}
     if term:
         detail |= {"until": term.isoformat(), "models": sorted(model.slug for model in scope)}
-    audit.append(actor=by, action="role.granted", subject=person.actor, detail=detail)
+    audit.append(actor=by, action="role.granted", subject=person.actor, detail=detail | said(reason))
     forget(person)
     return True
 
 
 @transaction.atomic
-def role_revoke(*, person: User, role: str, actor: Actor) -> bool:
+def role_revoke(*, person: User, role: str, actor: Actor, reason: str = "") -> bool:
     """Take a role from `person`; False if they did not have it.
 
-    Raises Refused for an unknown role, one's own, or the last administrator's; PermissionDenied for an actor who may
-    not manage people.
+    Raises Refused for an unknown role, one's own, or the last administrator's, and where a person gives no reason;
+    PermissionDenied for an actor who may not manage people.
     """
-    by = authorised(actor, about=person)
+    by = authorised(actor, about=person, reason=reason)
     group = _known(role)
     if role == ADMINISTRATOR:
         _not_the_last_administrator(person)
     RoleTerm.objects.filter(person=person, group=group).delete()
     removed, _ = User.groups.through.objects.filter(user_id=person.pk, group_id=group.pk).delete()
     if removed:
-        audit.append(actor=by, action="role.revoked", subject=person.actor, detail={"role": role})
+        audit.append(actor=by, action="role.revoked", subject=person.actor, detail={"role": role} | said(reason))
         forget(person)
     return bool(removed)
 
 
 @transaction.atomic
-def ownership_grant(*, person: User, model: Any, actor: Actor) -> None:
-    """Make `person` an owner of `model`, a registered model (the database object, which has a slug).
+def ownership_grant(*, person: User, model: Any, actor: Actor, reason: str = "") -> bool:
+    """Make `person` an owner of `model`, a registered model (the database object, which has a slug); False if they are.
 
     Raises Refused (``apart``) where the person holds a role that must not meet a model owner's, or ``own_role``.
     """
-    by = authorised(actor, about=person)
+    by = authorised(actor, about=person, reason=reason)
     User.objects.select_for_update().get(pk=person.pk)
     forget(person)
     _keep_apart(person, OWNER)
+    if model.pk in owned_model_ids(person):
+        return False
     assign_perm("registry.own_model", person, model)
-    audit.append(actor=by, action="ownership.granted", subject=f"model:{model.slug}", detail={"to": person.actor})
+    _owning(by, "ownership.granted", model, {"to": person.actor} | said(reason))
     forget(person)
+    return True
 
 
 @transaction.atomic
-def ownership_revoke(*, person: User, model: Any, actor: Actor) -> None:
-    """End `person`'s ownership of `model`."""
-    by = authorised(actor, about=person)
+def ownership_revoke(*, person: User, model: Any, actor: Actor, reason: str = "") -> bool:
+    """End `person`'s ownership of `model`; False if they do not own it."""
+    by = authorised(actor, about=person, reason=reason)
+    User.objects.select_for_update().get(pk=person.pk)
+    forget(person)
+    if model.pk not in owned_model_ids(person):
+        return False
     remove_perm("registry.own_model", person, model)
-    audit.append(actor=by, action="ownership.revoked", subject=f"model:{model.slug}", detail={"from": person.actor})
+    _owning(by, "ownership.revoked", model, {"from": person.actor} | said(reason))
     forget(person)
+    return True
 
 
 @transaction.atomic
-def person_deactivate(*, person: User, actor: Actor) -> bool:
+def person_deactivate(*, person: User, actor: Actor, reason: str = "") -> bool:
     """End `person`'s access, sessions included, without forgetting who they were; False if it had ended.
 
     Raises Refused for oneself and for the last administrator.
     """
-    by = authorised(actor, about=person)
+    by = authorised(actor, about=person, reason=reason)
     _not_the_last_administrator(person)
-    if not User.objects.filter(pk=person.pk, is_active=True).update(is_active=False):
-        return False
-    person.is_active = False
-    audit.append(actor=by, action="person.deactivated", subject=person.actor)
-    forget(person)
-    return True
+    return _active_set(person, False, by, "person.deactivated", reason)
 
 
 @transaction.atomic
-def person_reactivate(*, person: User, actor: Actor) -> bool:
+def person_reactivate(*, person: User, actor: Actor, reason: str = "") -> bool:
     """Let `person` in again, with the roles they had; False if they are not away."""
-    by = authorised(actor, about=person)
-    if not User.objects.filter(pk=person.pk, is_active=False).update(is_active=True):
-        return False
-    person.is_active = True
-    audit.append(actor=by, action="person.reactivated", subject=person.actor)
-    forget(person)
-    return True
+    by = authorised(actor, about=person, reason=reason)
+    return _active_set(person, True, by, "person.reactivated", reason)
 
 
-def authorised(actor: Actor, *, about: User | None = None) -> str:
+def authorised(
+    actor: Actor, verb: str = "person.manage", *, about: User | None = None, reason: str | None = None
+) -> str:
     """The actor's name in the audit log.
 
-    Raises PermissionDenied for a person who may not manage people, Refused (``own_role``) for who changes themselves.
+    Raises PermissionDenied for a person who may not do `verb`; Refused (``own_role``) for who changes themselves,
+    and for a person whose `reason` is empty, where there has to be one.
     """
     if isinstance(actor, User):
-        demand(actor, "person.manage")
+        demand(actor, verb)
+        if reason is not None and not reason.strip():
+            raise Refused("reason", "Say why. It is kept in the audit log.", code="reason")
     name = actor.actor if isinstance(actor, User) else actor
     if about is not None and about.pk and name == about.actor:
         raise Refused(
             "person", "Nobody changes their own roles and access. Ask another administrator.", code="own_role"
         )
     return name
+
+
+def said(reason: str) -> dict[str, str]:
+    """A reason as part of an audit entry's detail."""
+    return {"reason": reason.strip()[:LONGEST_REASON]} if reason.strip() else {}
 
 
 def password_check(password: str, person: User) -> None:
@@ -223,6 +243,19 @@ def _keep_apart(person: User, role: str) -> None:
             raise Refused(
                 "role", f"{ROLES[role]} and {ROLES[other].lower()} must not be one person. {why}", code="apart"
             )
+
+
+def _owning(by: str, action: str, model: Any, detail: dict[str, str]) -> None:
+    audit.append(actor=by, action=action, subject=f"model:{model.slug}", detail=detail)
+
+
+def _active_set(person: User, active: bool, by: str, action: str, reason: str) -> bool:
+    if not User.objects.filter(pk=person.pk, is_active=not active).update(is_active=active):
+        return False
+    person.is_active = active
+    audit.append(actor=by, action=action, subject=person.actor, detail=said(reason))
+    forget(person)
+    return True
 
 
 def _not_the_last_administrator(person: User) -> None:

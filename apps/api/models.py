@@ -17,6 +17,7 @@ class ApiToken(models.Model):
     model = models.ForeignKey(
         "registry.MonitoredModel", null=True, blank=True, on_delete=models.CASCADE, related_name="tokens"
     )
+    issued_by = models.CharField(max_length=200, help_text="As the audit log names them.")
     created_at = models.DateTimeField(default=clock.now, editable=False)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from django.db import IntegrityError, transaction
 
+from apps.accounts.services import Actor, authorised, said
 from apps.api.models import ApiToken
 from apps.api.tokens import SCOPES, lifetime
 from apps.audit.services import append
@@ -20,14 +21,17 @@ PREFIX = "bg_"
 """Lets secret scanners recognise a token."""
 
 
-def token_issue(*, actor: str, name: str, scopes: Sequence[str], model: str | None = None, days: int = 30) -> str:
+def token_issue(*, actor: Actor, name: str, scopes: Sequence[str], model: str | None = None, days: int = 30) -> str:
     """Make a token and return it: it is shown once and cannot be found again.
 
     Raises
     ------
+    PermissionDenied
+        The actor is a person who may not manage tokens.
     Refused
         The name is taken (code ``exists``), a scope or the model is unknown, or the life is too long.
     """
+    by = authorised(actor, "token.manage")
     label = check_text(name, "name", longest=80)
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
@@ -47,10 +51,11 @@ def token_issue(*, actor: str, name: str, scopes: Sequence[str], model: str | No
                 digest=sha256(secret.encode()).digest(),
                 scopes=sorted(set(scopes)),
                 model_id=model_id,
+                issued_by=by,
                 expires_at=clock.now() + life,
             )
             append(
-                actor=actor,
+                actor=by,
                 action="token.issued",
                 subject=f"token:{label}",
                 detail={"scopes": sorted(set(scopes)), "model": model, "days": days},
@@ -62,10 +67,14 @@ def token_issue(*, actor: str, name: str, scopes: Sequence[str], model: str | No
     return secret
 
 
-def token_revoke(*, actor: str, name: str) -> bool:
-    """End a token now; returns whether there was a live one of that name."""
-    with transaction.atomic():
-        ended = ApiToken.objects.filter(name=name, revoked_at=None).update(revoked_at=clock.now()) == 1
-        if ended:
-            append(actor=actor, action="token.revoked", subject=f"token:{name}", detail={})
+@transaction.atomic
+def token_revoke(*, actor: Actor, name: str, reason: str = "") -> bool:
+    """End a token now; returns whether there was a live one of that name.
+
+    Raises PermissionDenied for a person who may not manage tokens, Refused for one who gives no reason.
+    """
+    by = authorised(actor, "token.manage", reason=reason)
+    ended = ApiToken.objects.filter(name=name, revoked_at=None).update(revoked_at=clock.now()) == 1
+    if ended:
+        append(actor=by, action="token.revoked", subject=f"token:{name}", detail=said(reason))
     return ended

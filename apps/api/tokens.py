@@ -13,16 +13,17 @@ from apps.api.models import ApiToken
 from apps.api.problems import unauthorized
 from apps.common import clock
 
-SCOPES = (
-    "events:write",
-    "labels:write",
-    "attributes:write",
-    "read",
-    "gate:write",
-    "incidents:write",
-    "audit:read",
-    "admin",
-)
+SCOPES = {
+    "events:write": "send decisions",
+    "labels:write": "send outcomes",
+    "attributes:write": "upload and erase protected attributes",
+    "read": "read models, results, findings and incidents",
+    "gate:write": "send training sets for their check",
+    "incidents:write": "open incidents",
+    "audit:read": "take the audit log away",
+    "admin": "register models and versions; includes reading and opening incidents",
+}
+"""What a token may do, and how that is said to people."""
 _OF_ADMIN = ("read", "incidents:write")
 _CACHE_SECONDS = 5.0
 _CACHE_SIZE = 1024

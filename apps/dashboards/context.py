@@ -32,6 +32,7 @@ class Navigation:
     role: str
 
 
+_ABOUT_PEOPLE = tuple(f"person-{name}" for name in ("invite", "link", "grant", "revoke", "own", "disown", "act"))
 _PAGES = (
     ("Inbox", "inbox", "inbox.view", ("inbox", "approvals", "approval", "approval-sign", "notifications")),
     ("Models", "models", "model.view", ("models", "model", "run")),
@@ -44,6 +45,12 @@ _PAGES = (
     ("Training sets", "retraining", "model.view", ("retraining", "retraining-check")),
     ("Board", "board", "board.view", ("board", "case", "case-vote", "case-minutes")),
     ("Health", "health", "health.view", ("health", "deliveries")),
+    (
+        "People",
+        "people",
+        "person.manage",
+        ("people", "person", *_ABOUT_PEOPLE, "tokens", "token-issue", "token-revoke"),
+    ),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -11,6 +12,15 @@ from django.db.models import Max, QuerySet
 from apps.accounts.permissions import models_within
 from apps.registry.models import ModelVersion, MonitoredModel
 from apps.registry.spec import AttributeSpec, ModelSpec, Words
+
+
+@dataclass(frozen=True, slots=True)
+class ModelName:
+    """What a model is called."""
+
+    id: int
+    slug: str
+    name: str
 
 
 def model_spec(slug: str) -> ModelSpec:
@@ -45,6 +55,16 @@ def models_visible_to(user: Any) -> QuerySet[MonitoredModel]:
     """The models whose fairness `user` may see: all for whole-house roles, their own for owners, some for auditors."""
     within = models_within(user, "model.view")
     return MonitoredModel.objects.all() if within is None else MonitoredModel.objects.filter(pk__in=within)
+
+
+def model_names() -> tuple[ModelName, ...]:
+    """Every registered model by name. One query."""
+    return tuple(ModelName(*row) for row in MonitoredModel.objects.values_list("pk", "slug", "name"))
+
+
+def monitored_model(slug: str) -> MonitoredModel:
+    """The database object of the model called `slug`, as ownership needs it; raises MonitoredModel.DoesNotExist."""
+    return MonitoredModel.objects.get(slug=slug)
 
 
 def model_id_of(slug: str) -> int | None:

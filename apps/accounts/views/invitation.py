@@ -40,6 +40,10 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _private(answer: HttpResponse) -> HttpResponse:
-    """The address is a secret: it is not told to any page that is opened from here."""
-    answer["Referrer-Policy"] = "no-referrer"
+    """The address is a secret: no page that is opened from here learns more of it than the host.
+
+    With "no-referrer" browsers would send the form with the origin "null", which the protection against forged
+    requests refuses.
+    """
+    answer["Referrer-Policy"] = "strict-origin"
     return answer

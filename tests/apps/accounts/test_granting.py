@@ -162,20 +162,41 @@ def test_a_model_is_not_registered_for_somebody_who_must_not_own_one(cast: Cast)
 
 
 def test_administrators_give_and_take_roles_and_nobody_else_does(cast: Cast) -> None:
-    assert role_grant(person=cast.outsider, role=OFFICER, actor=cast.administrator)
+    assert role_grant(person=cast.outsider, role=OFFICER, actor=cast.administrator, reason="as agreed")
     assert entries(action="role.granted")[0].actor == "user:administrator"
     for part in ("officer", "compliance", "auditor", "owner"):
         with pytest.raises(PermissionDenied):
-            role_revoke(person=cast.outsider, role=OFFICER, actor=getattr(cast, part))
-    assert role_revoke(person=cast.outsider, role=OFFICER, actor=cast.administrator)
+            role_revoke(person=cast.outsider, role=OFFICER, actor=getattr(cast, part), reason="as agreed")
+    assert role_revoke(person=cast.outsider, role=OFFICER, actor=cast.administrator, reason="as agreed")
+
+
+def test_a_person_says_why_and_the_log_keeps_it(cast: Cast) -> None:
+    for nothing in ("", "  "):
+        with pytest.raises(Refused) as refused:
+            role_grant(person=cast.outsider, role=OFFICER, actor=cast.administrator, reason=nothing)
+        assert code(refused) == "reason"
+    assert not roles_of(fresh(cast.outsider))
+    role_grant(person=cast.outsider, role=OFFICER, actor=cast.administrator, reason=" Stands in for Olivia. ")
+    assert entries(action="role.granted")[0].detail == {"role": OFFICER, "reason": "Stands in for Olivia."}
+
+
+def test_what_is_so_already_is_not_done_again(cast: Cast) -> None:
+    assert not ownership_grant(person=cast.owner, model=row(cast), actor="system:tests")
+    assert ownership_revoke(person=cast.owner, model=row(cast), actor="system:tests")
+    assert not ownership_revoke(person=cast.owner, model=row(cast), actor="system:tests")
+    assert [each.action for each in entries(action="ownership.")] == ["ownership.revoked", "ownership.granted"]
 
 
 def test_nobody_changes_their_own_roles(cast: Cast) -> None:
     attempts = [
-        lambda: role_grant(person=cast.administrator, role=AUDITOR, actor=cast.administrator),
-        lambda: role_revoke(person=cast.administrator, role=ADMINISTRATOR, actor=cast.administrator),
-        lambda: ownership_grant(person=cast.administrator, model=row(cast), actor=cast.administrator),
-        lambda: person_deactivate(person=cast.administrator, actor=cast.administrator),
+        lambda: role_grant(person=cast.administrator, role=AUDITOR, actor=cast.administrator, reason="as agreed"),
+        lambda: role_revoke(
+            person=cast.administrator, role=ADMINISTRATOR, actor=cast.administrator, reason="as agreed"
+        ),
+        lambda: ownership_grant(
+            person=cast.administrator, model=row(cast), actor=cast.administrator, reason="as agreed"
+        ),
+        lambda: person_deactivate(person=cast.administrator, actor=cast.administrator, reason="as agreed"),
     ]
     for attempt in attempts:
         with pytest.raises(Refused) as refused:
@@ -194,18 +215,18 @@ def test_the_last_administrator_stays(cast: Cast) -> None:
             )
         assert code(refused) == "last_administrator"
     second = person_create(username="second", roles=[ADMINISTRATOR], actor="system:tests")
-    assert role_revoke(person=cast.administrator, role=ADMINISTRATOR, actor=second)
+    assert role_revoke(person=cast.administrator, role=ADMINISTRATOR, actor=second, reason="as agreed")
     with pytest.raises(Refused):
         person_deactivate(person=second, actor="system:tests")
 
 
 def test_an_administrator_who_has_left_does_not_count(cast: Cast) -> None:
     second = person_create(username="second", roles=[ADMINISTRATOR], actor="system:tests")
-    assert person_deactivate(person=second, actor=cast.administrator)
+    assert person_deactivate(person=second, actor=cast.administrator, reason="as agreed")
     with pytest.raises(Refused):
         role_revoke(person=cast.administrator, role=ADMINISTRATOR, actor="system:tests")
-    assert person_reactivate(person=second, actor=cast.administrator)
-    assert not person_reactivate(person=second, actor=cast.administrator)
+    assert person_reactivate(person=second, actor=cast.administrator, reason="as agreed")
+    assert not person_reactivate(person=second, actor=cast.administrator, reason="as agreed")
     assert may(fresh(second), "person.manage")
 
 
@@ -217,7 +238,7 @@ def test_two_administrators_cannot_remove_each_other_at_once() -> None:
     def remove(by: User, whom: User) -> None:
         try:
             barrier.wait()
-            outcomes.append(role_revoke(person=whom, role=ADMINISTRATOR, actor=by))
+            outcomes.append(role_revoke(person=whom, role=ADMINISTRATOR, actor=by, reason="as agreed"))
         except Refused as refused:
             outcomes.append(refused.code)
         except PermissionDenied:

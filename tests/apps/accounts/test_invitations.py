@@ -14,8 +14,9 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 
-from apps.accounts.invitations import invitation_accept, invitation_issue, invitation_mail, invited, open_invitations
+from apps.accounts.invitations import invitation_accept, invitation_issue, invitation_mail, invited
 from apps.accounts.models import Invitation, User
+from apps.accounts.selectors import open_invitations
 from apps.accounts.services import person_create, person_deactivate
 from apps.audit.selectors import entries
 from apps.common import clock
@@ -58,7 +59,7 @@ def test_the_link_sets_the_first_password(newcomer: User, settings: Any) -> None
     client = Client()
     page = client.get(path)
     assert "You will sign in as <strong>nia</strong>" in page.content.decode()
-    assert page["Referrer-Policy"] == "no-referrer"
+    assert page["Referrer-Policy"] == "strict-origin"
     assert "no-store" in page["Cache-Control"]
     assert give(client, path)["Location"] == "/sign-in/"
     sign_in(client, newcomer, NEW)

@@ -20,7 +20,7 @@ _numbers = count(1)
 def token(*scopes: str, model: str | None = None, days: int = 30) -> str:
     """A fresh token; all scopes if none are named."""
     return token_issue(
-        actor="operator:tests", name=f"token {next(_numbers)}", scopes=scopes or SCOPES, model=model, days=days
+        actor="operator:tests", name=f"token {next(_numbers)}", scopes=scopes or tuple(SCOPES), model=model, days=days
     )
 
 
