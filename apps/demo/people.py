@@ -35,6 +35,7 @@ PEOPLE = (
     DemoPerson("Omar Haddad", "model_owner", "Owner of the four models"),
     DemoPerson("Dana Whitlock", "data_steward", "Data steward"),
     DemoPerson("Aude Marchand", "auditor", "Auditor"),
+    DemoPerson("Petra Lang", "administrator", "Administrator"),
     DemoPerson("Noor Rahimi", "board_member", "Ethics board member"),
     DemoPerson("Emil Novak", "board_member", "Ethics board member"),
 )
