@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "apps.approvals",
     "apps.vault",
     "apps.inference",
+    "apps.overrides",
     "apps.retraining",
     "apps.monitoring",
     "apps.thresholds",

@@ -8,9 +8,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from apps.inference.shapes import Binary, Identifier, Rejection, Share
+from apps.overrides.categories import CATEGORIES as OVERRIDE_CATEGORIES
+from apps.overrides.categories import UNSTATED
 from apps.registry.declarations import DEFAULT_WORDS, INDUSTRIES, RISK_LEVELS
 from apps.retraining.provenance import SOURCES
 
+CATEGORIES = tuple(OVERRIDE_CATEGORIES)
 Word = Annotated[str, Meta(min_length=1, max_length=80)]
 Slug = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$")]
 VersionName = Annotated[str, Meta(min_length=1, max_length=100, pattern="^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$")]
@@ -512,6 +515,48 @@ class ComplaintsAnswer(Struct, frozen=True):
     """Complaints, newest first."""
 
     complaints: list[ComplaintAnswer]
+    next: str | None
+
+
+class OverrideBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """One decision of the model that a person decided otherwise. Nobody it was about is named."""
+
+    event_id: Identifier
+    by: Annotated[Identifier, Meta(description="Who decided, as the house names its people.")]
+    decision: Annotated[Binary, Meta(description="What the person decided; not what the model had.")]
+    at: Annotated[datetime, Meta(tz=True, description="When; not before the event and not in the future.")] | None = (
+        None
+    )
+    category: Literal[CATEGORIES] = UNSTATED  # type: ignore[valid-type]
+    reason: Annotated[str, Meta(max_length=1000)] = ""
+
+
+class OverridesBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Overrides to record; the first one of an event stands."""
+
+    overrides: Annotated[list[OverrideBody], Meta(min_length=1, max_length=1000)]
+
+
+class OverrideAnswer(Struct, frozen=True):
+    """An override of the register. event_key: the first 16 bytes of the SHA-256 of the event's id, as a UUID."""
+
+    id: int
+    event_key: str
+    occurred_at: datetime
+    from_decision: int
+    to_decision: int
+    category: str
+    reason: str
+    by: str
+    overridden_at: datetime
+
+
+class OverridesAnswer(Struct, frozen=True):
+    """Overrides, the last recorded first; `rates` by group in the last counted period, small groups hidden."""
+
+    model: str
+    overrides: list[OverrideAnswer]
+    rates: dict[str, Any] | None
     next: str | None
 
 

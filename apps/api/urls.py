@@ -19,6 +19,7 @@ from apps.api.calls import (
     incidents,
     ingest,
     models,
+    overrides,
     retraining,
     runs,
     status,
@@ -39,6 +40,7 @@ ENDPOINTS = (
     *incidents.ENDPOINTS,
     *audit.ENDPOINTS,
     *complaints.ENDPOINTS,
+    *overrides.ENDPOINTS,
 )
 
 

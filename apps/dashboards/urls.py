@@ -21,6 +21,7 @@ urlpatterns = [
     path("", include("apps.dashboards.people.urls")),
     path("", include("apps.dashboards.complaints.urls")),
     path("", include("apps.dashboards.incidents.urls")),
+    path("", include("apps.dashboards.overrides.urls")),
     path("", include("apps.dashboards.responses.urls")),
     path("", include("apps.dashboards.retraining.urls")),
 ]

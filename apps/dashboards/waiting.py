@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -61,6 +61,15 @@ def waiting(user: Any, specs: Sequence[ModelSpec], providers: Sequence[Provider]
         kept[min(room, key=lambda place: kept[place])] += 1
     shown = tuple(task for tasks, number in zip(offered, kept, strict=True) for task in tasks[:number])
     return Waiting(shown, total, sum(map(len, offered)) - len(shown))
+
+
+def covering(tasks: Sequence[Task], total: int) -> list[Task]:
+    """The tasks, of which the last stands for those beyond them too where there are more, `total` in all."""
+    beyond = total - len(tasks)
+    if not tasks or beyond <= 0:
+        return list(tasks)
+    last = replace(tasks[-1], covers=1 + beyond, more=f"and {beyond} more like it")
+    return [*tasks[:-1], last]
 
 
 def waiting_count(user: Any, providers: Sequence[Provider]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -13,6 +12,7 @@ from apps.accounts.models import User
 from apps.accounts.permissions import demand
 from apps.audit import services as audit
 from apps.common import clock
+from apps.common.contacts import REFUSAL, holds_contact
 from apps.common.errors import Refused
 from apps.incidents import complaint_states as states
 from apps.incidents import steps
@@ -24,7 +24,6 @@ from apps.incidents.opening import incident_open
 from apps.registry.spec import ModelSpec
 
 RECORD = "complaint.record"
-_CONTACT = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+|(?<!\d)\+\d[\d ()/-]{7,}\d")
 
 
 @transaction.atomic
@@ -226,6 +225,5 @@ def _record(complaint: Complaint, event: str, before: str, actor: str, text: str
 
 def _names_nobody(field: str, text: str) -> None:
     """Addresses and telephone numbers are noticed; names cannot be, and the page asks not to write any."""
-    if _CONTACT.search(text):
-        message = "This holds an address or telephone number. Leave out whatever tells who somebody is."
-        raise Refused(field, message, code="personal")
+    if holds_contact(text):
+        raise Refused(field, REFUSAL, code="personal")

@@ -13,6 +13,7 @@ from django.db import connection
 
 from apps.inference.features import FeatureSample, features_sample
 from apps.inference.lineage import Lineage, lineage_of
+from apps.inference.naming import NamedEvent, events_named, subjects_of
 from apps.inference.packing import POSTGRES_EPOCH_MICROSECONDS, copied_rows, cursor
 
 __all__ = [
@@ -20,13 +21,16 @@ __all__ = [
     "FeatureSample",
     "Heartbeat",
     "Lineage",
+    "NamedEvent",
     "Waiting",
     "dirty_hours_waiting",
     "events_between",
+    "events_named",
     "features_sample",
     "heartbeats",
     "hours_with_events",
     "lineage_of",
+    "subjects_of",
 ]
 
 _EVENTS = """

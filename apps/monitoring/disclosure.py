@@ -102,6 +102,33 @@ def hidden_groups(windows: Mapping[str, WindowCube], plan: Plan) -> dict[str, Hi
             return {name: table.described(plan) for name, table in zip(windows, tables, strict=True)}
 
 
+def hidden_of_table(*, people_of_groups: Counts, people: Counts, events: Counts, hidden: Flags) -> tuple[Flags, Flags]:
+    """What must not be told of a table of groups by kinds, whose totals over all groups are known for every kind.
+
+    Parameters
+    ----------
+    people_of_groups, people
+        Different people in each group, shape (levels + 1,), and of each kind, shape (levels + 1, kinds); the last level
+        is unknown, which is neither protected nor a partner.
+    events
+        Events, in the shape of `people`.
+    hidden
+        Groups that are hidden already, shape (levels + 1,).
+
+    Returns
+    -------
+    The hidden groups and the hidden cells, in the shapes of `people_of_groups` and `people`.
+    """
+    known = slice(-1)
+    groups, totals = people_of_groups < SMALLEST_SHOWN, events.sum(axis=1)
+    groups |= hidden
+    groups[known] = _completed(groups[known], people_of_groups[known], totals[known], [_KNOWN])
+    cells = (people < SMALLEST_SHOWN) | groups[:, None]
+    kinds_known = np.zeros(people.shape[1], bool)
+    cells[known] = _completed(cells[known], people[known], events[known], [kinds_known, groups[known]])
+    return groups, cells
+
+
 def disclosed(document: Mapping[str, Any], hidden: Hidden) -> dict[str, Any]:
     """A run's document with every hidden figure taken out. Harmless when repeated.
 

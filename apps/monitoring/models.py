@@ -150,3 +150,21 @@ class CloserLook(models.Model):
 
     def __str__(self) -> str:
         return f"model {self.model_id} every {self.minutes} minutes"
+
+
+class OverrideRates(models.Model):
+    """How often decisions were overridden, by group, in a period of 30 days: append-only, no small groups in it."""
+
+    model = models.ForeignKey("registry.MonitoredModel", on_delete=models.PROTECT, related_name="+")
+    as_of = models.DateTimeField()
+    from_at = models.DateTimeField()
+    document = models.JSONField()
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the canonical JSON")
+    computed_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "monitoring_override_rates"
+        constraints = [models.UniqueConstraint(fields=["model", "as_of"], name="monitoring_override_rates_once")]
+
+    def __str__(self) -> str:
+        return f"overrides of model {self.model_id} as of {self.as_of:%Y-%m-%d}"

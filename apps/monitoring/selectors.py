@@ -6,13 +6,14 @@ count.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from apps.common import clock
 from apps.inference import selectors as inference
 from apps.monitoring.change_history import changes
-from apps.monitoring.models import LatestEvaluation
+from apps.monitoring.models import LatestEvaluation, OverrideRates
 from apps.monitoring.points import points, portfolio_points, trend
 from apps.monitoring.rows import Freshness, Point, PortfolioRow, RunPage, RunRow, TrendSeries
 from apps.monitoring.runs import latest_runs, latest_runs_of, revisions, run, run_document, run_documents, runs
@@ -29,6 +30,7 @@ __all__ = [
     "freshness",
     "latest_runs",
     "latest_runs_of",
+    "override_rates",
     "points",
     "portfolio_points",
     "revisions",
@@ -40,6 +42,16 @@ __all__ = [
 ]
 
 FRESHNESS_OBJECTIVE = timedelta(hours=2)
+
+
+def override_rates(model_id: int) -> Mapping[str, Any] | None:
+    """The newest rates at which a model's decisions were overridden, with the id of their row; None before the first.
+
+    {id, digest, from, as_of, decisions, overrides, in_favour, confidence, attributes: {name: [{group, suppressed,
+    decisions, overrides, rate, interval, against, in_favour}]}}; moments are RFC 3339 text.
+    """
+    newest = OverrideRates.objects.filter(model_id=model_id).order_by("-as_of").first()
+    return {**newest.document, "id": newest.pk, "digest": newest.digest} if newest is not None else None
 
 
 def freshness(model_ids: Sequence[int]) -> dict[int, Freshness]:

@@ -28,6 +28,7 @@ from apps.monitoring.due import (
 from apps.monitoring.evaluation import Inputs, PolicyInForce, evaluate_windows, policy_described
 from apps.monitoring.families import LONGEST, relatives_named, relatives_of
 from apps.monitoring.models import LatestEvaluation, MonitoringRun
+from apps.monitoring.override_rates import override_rates_count, override_rates_due
 from apps.monitoring.samples import samples_of
 from apps.monitoring.storing import store_runs
 from apps.monitoring.superseded import runs_drop_superseded
@@ -49,6 +50,8 @@ __all__ = [
     "give_back",
     "hours_count",
     "hours_store",
+    "override_rates_count",
+    "override_rates_due",
     "run_recompute",
     "runs_drop_superseded",
     "windows_evaluate",

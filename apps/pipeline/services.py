@@ -111,6 +111,17 @@ def evaluate(*, deadline: float) -> bool:
     return False
 
 
+def count_overrides(*, seconds: float = BUDGET) -> bool:
+    """Count the overrides of decisions by group, in periods that have ended; True if work is left."""
+    deadline = soon(seconds)
+    for model_id, as_of in monitoring.override_rates_due(clock.now()):
+        if time.monotonic() >= deadline:
+            return True
+        with _reported(f"counting overrides of model {model_id} before {as_of}"):
+            monitoring.override_rates_count(spec=registry.model_spec_by_id(model_id), as_of=as_of)
+    return False
+
+
 def soon(seconds: float = BUDGET) -> float:
     """The monotonic time in so many seconds, for `evaluate`."""
     return time.monotonic() + seconds

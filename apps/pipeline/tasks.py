@@ -32,6 +32,12 @@ def evaluate_due() -> None:
     services.evaluate_due()
 
 
+@door("compute.count_overrides")
+def count_overrides() -> None:
+    if services.count_overrides():
+        again(count_overrides)
+
+
 @door("compute.rotate_keys")
 def rotate_keys() -> None:
     if vault.rotate_when_due(seconds=services.BUDGET):

@@ -14,6 +14,7 @@ from apps.inference.checks import protected_field
 from apps.inference.decoding import EVENTS, LABELS, Decoded, EventsBody, LabelsBody, Malformed
 from apps.inference.services import events_ingest, labels_ingest
 from apps.inference.shapes import Event, Label, Receipt, Rejection
+from apps.overrides.services import overrides_record_of_events
 
 
 def post_events(call: Call[bytes]) -> Answer:
@@ -22,6 +23,7 @@ def post_events(call: Call[bytes]) -> Answer:
     except Malformed as problem:
         raise Problem(400, str(problem)) from None
     receipt = events_ingest(spec=call.spec, events=decoded.rows, actor=call.bearer.actor)
+    overrides_record_of_events(spec=call.spec, events=decoded.rows, actor=call.bearer.actor)
     refused = [protected_field(call.spec, rejection) for rejection in decoded.rejected]
     return _answer("events", decoded.places, refused, receipt)
 

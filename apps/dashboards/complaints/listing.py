@@ -15,7 +15,7 @@ from apps.common import clock
 from apps.dashboards.incidents.words import deadline_words
 from apps.dashboards.registers import EXPORTED_AT_ONCE, SHOWN_AT_ONCE, Address, Tab, tabs_of
 from apps.dashboards.tables import Table, table
-from apps.dashboards.waiting import Provider, Task
+from apps.dashboards.waiting import Provider, Task, covering
 from apps.dashboards.words import Badge
 from apps.incidents import complaint_states as states
 from apps.incidents import selectors
@@ -148,8 +148,8 @@ def to_answer(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
     """Unanswered complaints whose deadline comes soon or has passed, for those who record them."""
     if not may_somewhere(user, RECORD):
         return []
-    now = clock.now()
-    return [
+    now, visible = clock.now(), models_within(user, RECORD)
+    tasks = [
         Task(
             kind="Answer",
             text=row.summary if len(row.summary) <= 120 else f"{row.summary[:119]}…",
@@ -159,8 +159,9 @@ def to_answer(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
             status=OVERDUE if row.due_at < now else None,
             due=row.due_at,
         )
-        for row in selectors.complaints_due(visible=models_within(user, RECORD), until=now + DUE_SOON)
+        for row in selectors.complaints_due(visible=visible, until=now + DUE_SOON, limit=SHOWN_AT_ONCE)
     ]
+    return covering(tasks, _to_answer_count(user)) if len(tasks) == SHOWN_AT_ONCE else tasks
 
 
 def _to_answer_count(user: Any) -> int:

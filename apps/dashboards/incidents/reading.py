@@ -285,7 +285,7 @@ def _links(detail: IncidentDetail, spec: ModelSpec) -> tuple[LinkLine, ...]:
         url = ""
         if each.kind == "finding" and each.target in findings:
             url = f"{finding_url(spec.slug, findings[each.target])}#findings"
-        elif each.kind in ("run", "incident", "complaint") and each.target.isdecimal():
+        elif each.kind in ("run", "incident", "complaint", "case") and each.target.isdecimal():
             url = reverse(each.kind, args=[int(each.target)])
         elif each.kind in ("version", "threshold"):
             url = reverse("model", args=[spec.slug])

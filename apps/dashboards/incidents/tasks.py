@@ -11,7 +11,7 @@ from django.urls import reverse
 from apps.accounts.permissions import may_somewhere, models_within
 from apps.common import clock
 from apps.dashboards.incidents.words import severity_badge
-from apps.dashboards.waiting import Provider, Task
+from apps.dashboards.waiting import Provider, Task, covering
 from apps.dashboards.words import Badge
 from apps.incidents import selectors
 from apps.incidents.clocks import DUE_SOON
@@ -19,6 +19,7 @@ from apps.incidents.selectors import ActionRow
 from apps.registry.spec import ModelSpec
 
 MANAGE = "incident.manage"
+AT_MOST = 50
 _OVERDUE = Badge("breach", "overdue")
 
 
@@ -27,8 +28,8 @@ def to_report(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
     if not may_somewhere(user, MANAGE):
         return []
     now = clock.now()
-    waiting = selectors.clocks_waiting(visible=models_within(user, MANAGE), until=now + DUE_SOON)
-    return [
+    waiting = selectors.clocks_waiting(visible=models_within(user, MANAGE), until=now + DUE_SOON, limit=AT_MOST)
+    tasks = [
         Task(
             kind="Report",
             text=row.title,
@@ -40,11 +41,13 @@ def to_report(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
         )
         for row, due in waiting
     ]
+    return covering(tasks, _to_report_count(user)) if len(tasks) == AT_MOST else tasks
 
 
 def to_do(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
-    """The person's own open actions of incidents, first due first; conditions of the board's cases are its own."""
-    return [_action(each, clock.now()) for each in selectors.actions_due(user.pk) if each.incident_id is not None]
+    """The person's own open actions, of incidents and as conditions of the board's decisions; first due first."""
+    tasks = [_action(each, clock.now()) for each in selectors.actions_due(user.pk, limit=AT_MOST)]
+    return covering(tasks, selectors.actions_due_count(user.pk)) if len(tasks) == AT_MOST else tasks
 
 
 def _to_report_count(user: Any) -> int:
@@ -54,11 +57,15 @@ def _to_report_count(user: Any) -> int:
 
 
 def _action(row: ActionRow, now: datetime) -> Task:
+    if row.incident_id is not None:
+        about, url = f"incident {row.incident_id}", f"{reverse('incident', args=[row.incident_id])}#actions"
+    else:
+        about, url = f"a condition of case {row.case_id}", reverse("case", args=[row.case_id])
     return Task(
         kind="Do",
         text=row.title,
-        about=f"incident {row.incident_id}",
-        url=f"{reverse('incident', args=[row.incident_id])}#actions",
+        about=about,
+        url=url,
         since=row.added_at,
         status=_OVERDUE if row.due_at < now else None,
         due=row.due_at,
@@ -66,4 +73,4 @@ def _action(row: ActionRow, now: datetime) -> Task:
 
 
 TO_REPORT = Provider(to_report, _to_report_count)
-TO_DO = Provider(to_do, lambda user: len(to_do(user, ())))
+TO_DO = Provider(to_do, lambda user: selectors.actions_due_count(user.pk))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from apps.dashboards.waiting import TASKS_AT_MOST, Provider, Task, waiting, waiting_count
+from apps.dashboards.waiting import TASKS_AT_MOST, Provider, Task, covering, waiting, waiting_count
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 
@@ -29,3 +29,11 @@ def test_no_kind_of_task_crowds_out_another() -> None:
 
 def test_the_count_is_that_of_everything() -> None:
     assert waiting_count(None, [provider("Acknowledge", 500, covers=3), provider("Sign", 2)]) == 1502
+
+
+def test_what_is_beyond_the_listed_tasks_is_counted_with_the_last_of_them() -> None:
+    tasks = provider("Report", 3).tasks(None, [])
+    assert [task.covers for task in covering(tasks, 10)] == [1, 1, 8]
+    assert covering(tasks, 10)[-1].more == "and 7 more like it"
+    assert covering(tasks, 3) == list(tasks)
+    assert covering([], 3) == []
