@@ -23,6 +23,11 @@ app.conf.task_routes = {
 
 app.conf.beat_schedule = {
     "open sealed uploads": {"task": "compute.open_uploads", "schedule": 20.0, "options": {"expires": 20}},
+    "open what people were given access to": {
+        "task": "compute.answer_accesses",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
     "count dirty hours and evaluate windows": {
         "task": "compute.sweep",
         "schedule": 30.0,
@@ -55,6 +60,11 @@ app.conf.beat_schedule = {
         "task": "governance.advance_board",
         "schedule": 30.0,
         "options": {"expires": 30},
+    },
+    "end accesses and announce what was opened": {
+        "task": "governance.advance_accesses",
+        "schedule": 10.0,
+        "options": {"expires": 10},
     },
     "check the audit log": {"task": "governance.verify_audit_log", "schedule": 10.0, "options": {"expires": 10}},
     "forget uploads that were cut off": {

@@ -62,6 +62,8 @@ GOVERNED: dict[str, str] = {
     "thresholds_policyversion": "*",
     "vault.data_key": "wrapped, wrapped_by",
     "vault.key_floor": "*",
+    "vault_access": "*",
+    "vault_access_step": "event, actor, at",
     "vault_erasure": "state",
     "vault_schema": "*",
     "vault_upload": "state",
@@ -116,6 +118,7 @@ UNGOVERNED: dict[str, str] = {
     "socialaccount_socialtoken": "never kept",
     "vault.block": "changed by uploads, erasures and rotation alone, which are governed",
     "vault_upload_part": "sealed content of uploads, which are governed",
+    "vault_key_report": "a copy of how the keys stand, changed under entries of their own",
 }
 
 TRIGGERS = _ROWS, _COLUMNS = "audit_demanded_of_rows", "audit_demanded_of_columns"

@@ -100,7 +100,7 @@ vault.view              O C . . S A .  see what the vault holds, never a value
 vault.upload            . . . . S . .  upload attributes
 vault.erase             . . . . S . .  erase a person's attributes
 vault.rotate            . . . . . . .  change keys: by a command alone
-access.request          . . . . S . .  ask for access to attributes
+access.request          O . . . S . .  ask for access to attributes
 access.sign             . C . . . . .  sign a request for access
 
 The house

@@ -74,6 +74,16 @@ def active_person(person_id: int | None) -> User | None:
     return User.objects.filter(pk=person_id, is_active=True).first() if person_id is not None else None
 
 
+def person_called(name: str) -> User | None:
+    """The active person of that user name or e-mail address."""
+    return User.objects.filter(Q(username=name) | Q(email__iexact=name), is_active=True).order_by("username").first()
+
+
+def names_of(person_ids: Collection[int]) -> dict[int, str]:
+    """How people are called, by id."""
+    return {person.pk: person.display_name for person in User.objects.filter(pk__in=set(person_ids))}
+
+
 def person_by_id(person_id: int) -> User:
     """The person with that id; raises User.DoesNotExist."""
     return User.objects.get(pk=person_id)

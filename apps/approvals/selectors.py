@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +15,7 @@ from apps.accounts.models import User
 from apps.accounts.permissions import may, may_somewhere, models_within
 from apps.accounts.roles import COLLECTIVE
 from apps.approvals import states
-from apps.approvals.kinds import Need, kind, kinds
+from apps.approvals.kinds import Kind, Need, kind, kinds
 from apps.approvals.models import Approval, ApprovalStep, Resolution, Signature
 
 REMARK = "remark"
@@ -94,6 +96,17 @@ class ApprovalView:
         return self.state in states.OPEN
 
 
+@dataclass(frozen=True, slots=True)
+class ApprovalInForce:
+    """A request in effect, as far as who carries it out has to know it."""
+
+    id: int
+    content: Mapping[str, Any]
+    reason: str
+    requester_id: int
+    effective_from: datetime
+
+
 def approval(approval_id: int) -> ApprovalView | None:
     """One request, or None."""
     return next(iter(_views(_rows().filter(pk=approval_id))), None)
@@ -156,6 +169,43 @@ def approvals_visible_to(
     if before_id is not None:
         rows = rows.filter(pk__lt=before_id)
     return _views(rows.order_by("-id")[:limit])
+
+
+def digest_of(row: Approval) -> str:
+    """What a signature covers: SHA-256 of the request's canonical JSON, its revision included; hexadecimal."""
+    covered = {
+        "kind": row.kind,
+        "model": row.model_id,
+        "subject": row.subject,
+        "title": row.title,
+        "content": row.content,
+        "reason": row.reason,
+        "needs": row.needs,
+        "revision": row.revision,
+    }
+    canonical = json.dumps(covered, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def approval_in_force(approval_id: int, *, of: Kind) -> ApprovalInForce | None:
+    """A request that is in effect, proven again from its text and signatures; None if anything does not hold.
+
+    For a side that does not take the state of a row for true: the digest must be that of the text, every need of the
+    kind must be met under it by somebody else who may still sign, and the requester must still be one who may ask.
+    Reads of people no more than whether they are there and which roles they hold.
+    """
+    row = Approval.objects.filter(pk=approval_id, kind=of.name, state=states.EFFECTIVE).first()
+    if row is None or row.effective_from is None or digest_of(row) != row.digest:
+        return None
+    given = Signature.objects.filter(approval_id=approval_id, digest=row.digest).exclude(person_id=row.requester_id)
+    signed = {each.verb: each.person_id for each in given}
+    concerned = User.objects.filter(pk__in=[row.requester_id, *signed.values()]).only("is_active")
+    people = {person.pk: person for person in concerned}
+    needs = of.needs(row.content)
+    met = all(need.verb in signed and may(people[signed[need.verb]], need.verb, row.model_id) for need in needs)
+    if not met or not may(people[row.requester_id], of.request, row.model_id):
+        return None
+    return ApprovalInForce(row.pk, row.content, row.reason, row.requester_id, row.effective_from)
 
 
 def may_read(person: User, view: ApprovalView) -> bool:

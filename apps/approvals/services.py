@@ -5,8 +5,6 @@ Everything that happens to one request happens one after the other: each verb ho
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +18,7 @@ from apps.accounts.second_factors import lacks_second_factor
 from apps.approvals import states
 from apps.approvals.kinds import Kind, kind
 from apps.approvals.models import Approval, ApprovalStep, Resolution, Signature
-from apps.approvals.selectors import REMARK, ApprovalView, may_read, signable, view_of
+from apps.approvals.selectors import REMARK, ApprovalView, digest_of, may_read, signable, view_of
 from apps.audit import services as audit
 from apps.common import clock
 from apps.common.errors import Refused
@@ -264,22 +262,6 @@ def approvals_advance(*, limit: int = 500) -> int:
                 _step(row, "became_effective", SYSTEM)
                 moved += 1
     return moved
-
-
-def digest_of(row: Approval) -> str:
-    """What a signature covers: SHA-256 of the request's canonical JSON, its revision included; hexadecimal."""
-    covered = {
-        "kind": row.kind,
-        "model": row.model_id,
-        "subject": row.subject,
-        "title": row.title,
-        "content": row.content,
-        "reason": row.reason,
-        "needs": row.needs,
-        "revision": row.revision,
-    }
-    canonical = json.dumps(covered, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _bring_about(row: Approval, actor: str) -> None:

@@ -44,6 +44,21 @@ _PAGES = (
     ),
     ("Training sets", "retraining", "model.view", ("retraining", "retraining-check")),
     ("Board", "board", "board.view", ("board", "case", "case-vote", "case-minutes")),
+    (
+        "Vault",
+        "vault",
+        "vault.view",
+        (
+            "vault",
+            "vault-uploads",
+            "vault-upload",
+            "vault-reads",
+            "vault-accesses",
+            "vault-access",
+            "vault-access-look",
+            "vault-access-new",
+        ),
+    ),
     ("Health", "health", "health.view", ("health", "deliveries")),
     (
         "People",

@@ -7,12 +7,14 @@ from apps.dashboards.board import reading as board
 from apps.dashboards.complaints import listing as complaints
 from apps.dashboards.incidents import tasks as incidents
 from apps.dashboards.responses import reading as responses
+from apps.dashboards.vault import reading as vault
 from apps.dashboards.waiting import Provider
 
 PROVIDERS: tuple[Provider, ...] = (
     board.TO_VOTE,
     approvals.TO_SIGN,
     responses.TO_CONFIRM,
+    vault.TO_LOOK,
     incidents.TO_REPORT,
     complaints.TO_ANSWER,
     incidents.TO_DO,

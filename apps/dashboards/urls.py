@@ -24,4 +24,5 @@ urlpatterns = [
     path("", include("apps.dashboards.overrides.urls")),
     path("", include("apps.dashboards.responses.urls")),
     path("", include("apps.dashboards.retraining.urls")),
+    path("", include("apps.dashboards.vault.urls")),
 ]

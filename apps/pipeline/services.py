@@ -142,6 +142,8 @@ def open_uploads() -> int:
             with transaction.atomic():
                 inference.hours_mark_dirty_for_subjects(subjects=vault.upload_finish(upload))
             opened += 1
+    if opened:
+        vault.keys_report()
     return opened
 
 

@@ -7,7 +7,7 @@ from apps.audit.sealing import log_seal
 from apps.audit.verification import verification_continue
 from apps.board import services as board
 from apps.monitoring import services as monitoring
-from apps.pipeline import answering, services, watching
+from apps.pipeline import answering, disclosures, services, watching
 from apps.pipeline.wake import again, door
 from apps.responses import services as responses
 from apps.vault import services as vault
@@ -101,3 +101,14 @@ def advance_board() -> None:
 @door("governance.forget_uploads")
 def forget_uploads() -> None:
     vault.uploads_forget()
+
+
+@door("compute.answer_accesses")
+def answer_accesses() -> None:
+    vault.accesses_answer()
+
+
+@door("governance.advance_accesses")
+def advance_accesses() -> None:
+    vault.accesses_advance()
+    disclosures.disclosures_announce()

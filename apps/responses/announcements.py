@@ -9,6 +9,7 @@ from itertools import chain
 from django.conf import settings
 from django.db import transaction
 
+from apps.accounts.models import User
 from apps.accounts.roles import OFFICER
 from apps.accounts.selectors import owners_of, people_with_role
 from apps.common import clock
@@ -29,15 +30,16 @@ def announce(
     path: str,
     detected_at: datetime,
     roles: Sequence[str] = (OFFICER,),
+    people: Sequence[User] = (),
 ) -> None:
-    """Tell the model's owners and the people in `roles`, in the inbox, by mail as each of them prefers, and by every
-    channel of the house; once for each `key`.
+    """Tell the model's owners, `people` and those in `roles`: in the inbox, by mail as each of them prefers, and by
+    every channel of the house; once for each `key`.
 
     `key` has at most 100 characters; `path` is where to read on, below PUBLIC_URL.
     """
     now = clock.now()
-    told = chain(*map(people_with_role, roles), owners_of(model.id) if model else ())
-    people = {person.pk: person for person in told}
+    named = chain(people, *map(people_with_role, roles), owners_of(model.id) if model else ())
+    told = {person.pk: person for person in named}
     Notification.objects.bulk_create(
         [
             Notification(
@@ -51,12 +53,12 @@ def announce(
                 detected_at=detected_at,
                 created_at=now,
             )
-            for person in people.values()
+            for person in told.values()
         ],
         ignore_conflicts=True,
     )
     channels = [channel_of(url) for url in settings.NOTIFICATION_URLS]
-    channels += [channel_of_person(person_id) for person_id in mailed_at_once(people.values(), severity)]
+    channels += [channel_of_person(person_id) for person_id in mailed_at_once(told.values(), severity)]
     OutboxMessage.objects.bulk_create(
         [
             OutboxMessage(

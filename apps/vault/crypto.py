@@ -43,6 +43,9 @@ TAG = 16
 COMMITMENT_INFO = b"biasgov vault record commitment"
 SEALING_INFO = struct.Struct(">22s16sI?")
 SEALING_LABEL = b"biasgov vault upload 2"
+DISCLOSING_INFO = struct.Struct(">26sq")
+DISCLOSING_LABEL = b"biasgov vault disclosure 1"
+DISCLOSURE_PADDED_TO = 2048
 SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 
 
@@ -128,6 +131,54 @@ def open_chunk(sealed: bytes, private_key: bytes, *, upload: bytes, index: int, 
     if len(choice) != len(subjects) or (len(choice) and choice.max() >= len(content.choices)):
         raise VaultError(f"Part {index + 1} of the upload does not say whose attributes are which.")
     return People(subjects, choice, tuple(content.choices))
+
+
+class DisclosedSubject(msgspec.Struct, frozen=True, array_like=True):
+    """What one person is to see of another: the levels by attribute, None where the vault does not know the subject.
+
+    `received`: when they came, microseconds since 1970.
+    """
+
+    subject: str
+    attributes: dict[str, str] | None
+    received: int | None
+
+    def __repr__(self) -> str:
+        return "DisclosedSubject()"
+
+
+_disclosed = msgspec.msgpack.Decoder(tuple[DisclosedSubject, ...])
+
+
+def seal_disclosure(disclosed: tuple[DisclosedSubject, ...], public_key: bytes, *, approval: int) -> bytes:
+    """Values sealed to a person's own key, for one request. How long it is depends on little but how many they are."""
+    content = msgspec.msgpack.encode(disclosed)
+    whole = -(-len(content) // DISCLOSURE_PADDED_TO) * DISCLOSURE_PADDED_TO
+    padded = len(content).to_bytes(4) + content.ljust(whole, b"\0")
+    return SUITE.encrypt(
+        padded,
+        X25519PublicKey.from_public_bytes(public_key),
+        info=DISCLOSING_INFO.pack(DISCLOSING_LABEL, approval),
+    )
+
+
+def open_disclosure(sealed: bytes, private_key: bytes, *, approval: int) -> tuple[DisclosedSubject, ...]:
+    """Inverse of `seal_disclosure`. Raises VaultError for other bytes, another key or another request."""
+    try:
+        padded = SUITE.decrypt(
+            sealed,
+            X25519PrivateKey.from_private_bytes(private_key),
+            info=DISCLOSING_INFO.pack(DISCLOSING_LABEL, approval),
+        )
+        return _disclosed.decode(padded[4 : 4 + int.from_bytes(padded[:4])])
+    except (InvalidTag, ValueError, msgspec.DecodeError):
+        raise VaultError("The values do not open with this key.") from None
+
+
+def fresh_key_pair() -> tuple[bytes, bytes]:
+    """A new private key for one disclosure, and its public half."""
+    private = X25519PrivateKey.generate()
+    return private.private_bytes_raw(), private.public_key().public_bytes_raw()
 
 
 def derive(key: bytes, info: bytes) -> bytes:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import uuid
 
+from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 from apps.common import clock
 
@@ -107,3 +109,88 @@ class VaultErasure(models.Model):
 
     def __str__(self) -> str:
         return f"erasure {self.pk}"
+
+
+class VaultAccess(models.Model):
+    """The right of a person to see the attributes of named people, once; it comes with the signature under a request.
+
+    `sealed` are the values, sealed to a key of the requester's browser, from when the compute side has opened them to
+    the one look.
+    """
+
+    class State(models.TextChoices):
+        GRANTED = "granted"
+        ASKED = "asked"
+        SEALED = "sealed"
+        SHOWN = "shown"
+        ENDED = "ended"
+        EXPIRED = "expired"
+
+    OPEN = (State.GRANTED, State.ASKED, State.SEALED)
+
+    approval = models.OneToOneField("approvals.Approval", on_delete=models.PROTECT, primary_key=True, related_name="+")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    until = models.DateTimeField()
+    state = models.CharField(max_length=7, choices=State.choices, default=State.GRANTED)
+    public_key = models.BinaryField(null=True)
+    asked_at = models.DateTimeField(null=True)
+    sealed = models.BinaryField(null=True)
+    sealed_at = models.DateTimeField(null=True)
+    shown_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        db_table = "vault_access"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="sealed", sealed__isnull=False) | (~Q(state="sealed") & Q(sealed__isnull=True)),
+                name="vault_access_sealed_only_until_shown",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["asked_at"],
+                condition=Q(state__in=["granted", "asked", "sealed"]),
+                name="vault_access_open",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"access by request {self.pk}"
+
+
+class VaultAccessStep(models.Model):
+    """What happened to an access. Append-only, but for `announced_at`: when the data protection contact was told."""
+
+    access = models.ForeignKey(VaultAccess, on_delete=models.PROTECT, related_name="+")
+    event = models.CharField(max_length=8)
+    actor = models.CharField(max_length=200)
+    at = models.DateTimeField(default=clock.now)
+    announced_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "vault_access_step"
+        indexes = [
+            models.Index(fields=["access", "id"], name="vault_access_steps_of"),
+            models.Index(fields=["event", "at"], name="vault_access_steps_by_event"),
+            models.Index(fields=["id"], condition=Q(announced_at__isnull=True), name="vault_access_unannounced"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} by {self.actor}"
+
+
+class VaultKeyReport(models.Model):
+    """How the keys stand, as the compute side said last: one row, and no key in it."""
+
+    keys = models.JSONField(help_text="[{version, wrapped_by, created_at, sealed, people}], oldest first")
+    floor = models.PositiveIntegerField()
+    next_at = models.DateTimeField(null=True, help_text="when the newest is replaced by its age")
+    reported_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "vault_key_report"
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="vault_key_report_is_one")]
+
+    def __str__(self) -> str:
+        return f"keys at {self.reported_at}"

@@ -17,11 +17,12 @@ import psycopg
 from django.db import connection, transaction
 from psycopg.rows import tuple_row
 
-Purpose = Literal["monitoring", "upload", "erasure", "keys", "rotation"]
+Purpose = Literal["monitoring", "upload", "erasure", "keys", "rotation", "access"]
 
 _LOCK = 7_301_002
 _LOCKING = {
     "monitoring": "pg_advisory_xact_lock_shared",
+    "access": "pg_advisory_xact_lock_shared",
     "rotation": "pg_advisory_xact_lock_shared",
     "erasure": "pg_advisory_xact_lock_shared",
     "upload": "pg_advisory_xact_lock",

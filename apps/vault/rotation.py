@@ -19,6 +19,7 @@ from apps.common import clock
 from apps.common.errors import Refused
 from apps.vault import keys, shelf
 from apps.vault.crypto import VaultError
+from apps.vault.models import VaultKeyReport
 from apps.vault.purpose import entering
 from apps.vault.wrapping.choice import key_encryption, unwrapped
 from apps.vault.wrapping.interface import KeyEncryption, WrappedKey, same_key
@@ -73,6 +74,30 @@ def vault_keys() -> VaultKeys:
             for version, wrapped_by, created_at, sealed, people, used in cursor.fetchall()
         ]
         return VaultKeys(tuple(found), keys.floor(cursor))
+
+
+def keys_report() -> None:
+    """Write down for the web side, which may not ask, how the keys stand; no key is in it."""
+    state = vault_keys()
+    days = timedelta(days=settings.DATA_KEY_DAYS)
+    VaultKeyReport.objects.update_or_create(
+        pk=1,
+        defaults={
+            "keys": [
+                {
+                    "version": key.version,
+                    "wrapped_by": key.wrapped_by,
+                    "created_at": key.created_at.isoformat(),
+                    "sealed": key.sealed,
+                    "people": key.people,
+                }
+                for key in state.keys
+            ],
+            "floor": state.floor,
+            "next_at": state.keys[-1].created_at + days if state.keys else None,
+            "reported_at": clock.now(),
+        },
+    )
 
 
 def data_key_make() -> int:
@@ -192,7 +217,9 @@ def rotate_when_due(*, seconds: float) -> bool:
     present = key_encryption().key_id() if state.keys else ""
     if any(key.wrapped_by != present and same_key(key.wrapped_by, present) for key in state.keys):
         key_encryption_rotate()
-    return any(time.monotonic() >= deadline for _ in resealing())
+    left = any(time.monotonic() >= deadline for _ in resealing())
+    keys_report()
+    return left
 
 
 def resealing() -> Iterator[int]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Count, Min, Sum
 
-from apps.vault.models import VaultErasure, VaultUpload
+from apps.common import clock
+from apps.vault.models import VaultAccess, VaultAccessStep, VaultErasure, VaultKeyReport, VaultUpload
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,57 @@ class UploadRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessRow:
+    """Somebody's access, by the request that it came from."""
+
+    approval_id: int
+    person_id: int
+    state: str
+    until: datetime
+    asked_at: datetime | None
+    shown_at: datetime | None
+    reason: str
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in VaultAccess.OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class AccessStep:
+    """A step of an access that the data protection contact has not been told of."""
+
+    id: int
+    approval_id: int
+    event: str
+    at: datetime
+    person: str
+    subjects: int
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLine:
+    """A data key, oldest first; `people` are in blocks under it."""
+
+    version: int
+    wrapped_by: str
+    created_at: datetime
+    sealed: int
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReport:
+    """How the keys stand, as the compute side said last."""
+
+    keys: tuple[KeyLine, ...]
+    floor: int
+    next_at: datetime | None
+    reported_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class VaultQueue:
     """What the compute side has still to do: sealed uploads and erasures, and since when the oldest waits."""
 
@@ -53,9 +106,55 @@ def upload(upload_id: str) -> UploadRow | None:
     return _row(found) if found else None
 
 
-def uploads_recent(limit: int = 20) -> list[UploadRow]:
-    """The newest uploads first."""
-    return [_row(row) for row in VaultUpload.objects.order_by("-received_at")[:limit]]
+def uploads_recent(limit: int = 20, *, before: datetime | None = None) -> list[UploadRow]:
+    """The newest uploads first; `before` goes on behind one that began then."""
+    rows = VaultUpload.objects.order_by("-received_at", "-pk")
+    return [_row(row) for row in (rows.filter(received_at__lt=before) if before else rows)[:limit]]
+
+
+def access(approval_id: int) -> AccessRow | None:
+    """The access that a request brought; None while it is not signed."""
+    return accesses([approval_id]).get(approval_id)
+
+
+def accesses(approval_ids: Collection[int]) -> dict[int, AccessRow]:
+    """The accesses that these requests brought, by request."""
+    rows = VaultAccess.objects.filter(pk__in=approval_ids).defer("sealed", "public_key")
+    return {row.pk: _access(row) for row in rows}
+
+
+def accesses_open_of(person_id: int) -> list[AccessRow]:
+    """The looks that a person may still have, those that end first before the others."""
+    rows = VaultAccess.objects.filter(person_id=person_id, state__in=VaultAccess.OPEN, until__gt=clock.now())
+    return [_access(row) for row in rows.defer("sealed", "public_key").order_by("until")[:20]]
+
+
+def access_steps_unannounced(limit: int = 100) -> list[AccessStep]:
+    """Values that were opened or shown, and of which the data protection contact is still to be told."""
+    rows = VaultAccessStep.objects.filter(announced_at__isnull=True, event__in=["sealed", "shown"])
+    return [
+        AccessStep(
+            id=row.pk,
+            approval_id=row.access_id,
+            event=row.event,
+            at=row.at,
+            person=row.access.person.display_name,
+            subjects=len(row.access.approval.content["subjects"]),
+            basis=row.access.approval.content["basis"],
+        )
+        for row in rows.select_related("access__approval", "access__person")
+        .defer("access__sealed")
+        .order_by("id")[:limit]
+    ]
+
+
+def key_report() -> KeyReport | None:
+    """How the keys stand; None before the compute side has said so."""
+    found = VaultKeyReport.objects.first()
+    if found is None:
+        return None
+    lines = (KeyLine(**{**each, "created_at": datetime.fromisoformat(each["created_at"])}) for each in found.keys)
+    return KeyReport(tuple(lines), found.floor, found.next_at, found.reported_at)
 
 
 def queue() -> VaultQueue:
@@ -68,6 +167,10 @@ def queue() -> VaultQueue:
     )
     since = min((moment for moment in (uploads["oldest"], erasures["oldest"]) if moment), default=None)
     return VaultQueue(uploads["count"], uploads["subjects"] or 0, erasures["count"], since)
+
+
+def _access(row: VaultAccess) -> AccessRow:
+    return AccessRow(row.pk, row.person_id, row.state, row.until, row.asked_at, row.shown_at, row.reason)
 
 
 def _row(found: VaultUpload) -> UploadRow:

@@ -7,10 +7,16 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.benchmarks import alerts, core, delivery, live
+from tests.benchmarks import alerts, core, delivery, live, vault
 from tests.benchmarks.record import table
 
-PARTS = {"core": core.lines, "live": live.lines, "alerts": alerts.lines, "delivery": delivery.lines}
+PARTS = {
+    "core": core.lines,
+    "live": live.lines,
+    "alerts": alerts.lines,
+    "delivery": delivery.lines,
+    "vault": vault.lines,
+}
 
 
 def main() -> None:

@@ -54,6 +54,7 @@ class Command(BaseCommand):
                 progress.update(done)
 
     def _describe(self) -> None:
+        rotation.keys_report()
         state = rotation.vault_keys()
         if not state.keys:
             self.stdout.write("There is no data key yet: the first upload makes it.")
