@@ -302,6 +302,15 @@ class QualityAnswer(Struct, frozen=True):
     parity_bounds: dict[str, dict[str, ParityBoundsAnswer | None]]
 
 
+class EarlyAnswer(Struct, frozen=True, rename={"from_at": "from"}):
+    """The last hours of a run's window, told only if they are in breach by themselves: the breaches alone."""
+
+    window: Annotated[str, Meta(description="3h, 6h or 12h")]
+    from_at: datetime
+    n: int
+    results: list[ResultAnswer]
+
+
 class RunAnswer(Struct, frozen=True, rename={"from_at": "from", "to_at": "to"}):
     """An immutable run; further members may be present."""
 
@@ -320,6 +329,9 @@ class RunAnswer(Struct, frozen=True, rename={"from_at": "from", "to_at": "to"}):
     results: list[ResultAnswer]
     changes: Annotated[
         list[ChangeAnswer] | UnsetType, Meta(description="Change points; in runs of the 30 days' window only.")
+    ] = UNSET
+    early: Annotated[
+        list[EarlyAnswer] | UnsetType, Meta(description="Breaches of the last hours; in runs of the 24 hours only.")
     ] = UNSET
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from apps.dashboards.charts import Chart, bounds_of, intersection_chart, reliability_chart, trend_chart
+from apps.dashboards.early import early_sentences
 from apps.dashboards.group_phrases import capitalised, group_phrase
 from apps.dashboards.groups import GroupTable, group_table, verdict_of
 from apps.dashboards.history import Event
@@ -59,7 +60,7 @@ class WindowRow:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Everything under the switches, ready to be written down."""
+    """Everything under the switches, ready to be written down. early: what only the day's last hours show."""
 
     run: RunRow
     sentence: Sentence
@@ -74,6 +75,7 @@ class Panel:
     known: str
     labels: str
     label_warning: bool
+    early: tuple[str, ...]
 
     @property
     def columns(self) -> int:
@@ -146,7 +148,15 @@ def panel(
         known=_known(run),
         labels=labels,
         label_warning=warn and needs_labels,
+        early=_early(spec, choice, readings),
     )
+
+
+def _early(spec: ModelSpec, choice: Choice, readings: Mapping[str, Reading]) -> tuple[str, ...]:
+    day = readings.get("24h")
+    if day is None:
+        return ()
+    return early_sentences(day.document, spec.words, metrics={choice.topic.metric}, attribute=choice.attribute)
 
 
 def headline_of(reading: Reading, choice: Choice) -> Result | None:

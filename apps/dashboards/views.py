@@ -17,6 +17,7 @@ from apps.accounts.permissions import demand, may_somewhere, requires
 from apps.common import clock
 from apps.common.errors import Refused
 from apps.dashboards import selectors
+from apps.dashboards.early import early_sentences
 from apps.dashboards.groups import GroupTable
 from apps.dashboards.health import health_page, objectives, silent
 from apps.dashboards.outputs import judged_rows, outputs_table, run_summary
@@ -123,6 +124,7 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
         "policy": document["policy"],
         "versions": ", ".join(f"{name} ({n:,} decisions)" for name, n in document["versions"].items()),
         "summary": run_summary(document["results"]),
+        "early": early_sentences(document, spec.words),
         "judged": judged_rows(document["results"]),
         "outputs": outputs_table(document["results"]),
         "revisions": monitoring.revisions(run_id),

@@ -12,6 +12,8 @@ NBSP = "\u00a0"
 WINDOWS: Mapping[str, str] = {"24h": f"24{NBSP}h", "7d": "7 days", "30d": "30 days"}
 WINDOW_PERIODS: Mapping[str, str] = {"24h": "last 24 hours", "7d": "last 7 days", "30d": "last 30 days"}
 
+EARLY_PERIODS: Mapping[str, str] = {"3h": "last 3 hours", "6h": "last 6 hours", "12h": "last 12 hours"}
+
 DECIDERS: Mapping[str, str] = {**WINDOWS, "30d family": "30 days of its model family"}
 
 METRICS: Mapping[str, str] = {

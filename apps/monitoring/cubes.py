@@ -18,7 +18,7 @@ from django.db import connection
 
 from apps.common import clock
 from apps.monitoring.people import People
-from apps.monitoring.windows import HOUR, LENGTHS, LONGEST
+from apps.monitoring.windows import EARLY, HOUR, LENGTHS, LONGEST
 from biasgov.fairness.cube import CubeSchema, OutcomeCube
 
 CACHED_CELLS = 1_500_000
@@ -110,7 +110,7 @@ def replace_hours(model_id: int, counted: Sequence[CountedHour]) -> None:
 
 
 def window_cubes(model_id: int, as_of: datetime, schema: CubeSchema) -> dict[str, WindowCube]:
-    """The sums of all three windows that end at `as_of`, by window, shortest first.
+    """The sums of the early windows and of all three that end at `as_of`, by window, shortest first.
 
     Raises ValueError if a cube has a level that `schema` no longer has, or is damaged.
     """
@@ -145,7 +145,7 @@ def _sums(model_id: int, as_of: datetime, schema: CubeSchema) -> dict[str, Windo
     found: dict[str, WindowCube] = {}
     inner, inner_start = Counted(OutcomeCube.empty(schema), People.nobody(schema)), as_of
     days: list[tuple[date, OutcomeCube]] = []
-    for window, length in LENGTHS.items():
+    for window, length in (EARLY | LENGTHS).items():
         start = as_of - length
         ring = [each for each in listed if start <= each.hour < inner_start]
         blocks = _blocks(model_id, ring, schema)

@@ -147,7 +147,7 @@ def disclosed(document: Mapping[str, Any], hidden: Hidden) -> dict[str, Any]:
             "label_coverage_by_group": _without(quality["label_coverage_by_group"], hidden.groups),
             "parity_bounds": _without(quality["parity_bounds"], hidden.groups | _beside_hidden(document, hidden)),
         },
-        "results": [_result(each, hidden) for each in document["results"]],
+        "results": [disclosed_result(each, hidden) for each in document["results"]],
         "reliability": {
             attribute: {
                 group: _curve(bins, whole=(attribute, group) in hidden.groups) for group, bins in groups.items()
@@ -162,6 +162,17 @@ def disclosed(document: Mapping[str, Any], hidden: Hidden) -> dict[str, Any]:
         results = [each for each in family["results"] if not _speaks_of_hidden(each, hidden)]
         told["family"] = {**family, "results": results}
     return told
+
+
+def disclosed_result(result: Mapping[str, Any], hidden: Hidden) -> dict[str, Any]:
+    """A result with its figures taken out if they are hidden; `suppressed` says whether they were."""
+    is_hidden = result.get("suppressed") or hidden.hides(
+        attribute=result["attribute"],
+        group=result["group"],
+        reference=result["reference"],
+        least_n=result["least_n"],
+    )
+    return {**result, **(dict.fromkeys(HIDDEN_FIELDS) if is_hidden else {}), "suppressed": bool(is_hidden)}
 
 
 @dataclass(slots=True)
@@ -301,16 +312,6 @@ def _beside_hidden(document: Mapping[str, Any], hidden: Hidden) -> frozenset[tup
 
 def _speaks_of_hidden(each: Mapping[str, Any], hidden: Hidden) -> bool:
     return hidden.hides(attribute=each["attribute"], group=each["group"], reference=each["reference"], least_n=None)
-
-
-def _result(result: Mapping[str, Any], hidden: Hidden) -> dict[str, Any]:
-    is_hidden = result.get("suppressed") or hidden.hides(
-        attribute=result["attribute"],
-        group=result["group"],
-        reference=result["reference"],
-        least_n=result["least_n"],
-    )
-    return {**result, **(dict.fromkeys(HIDDEN_FIELDS) if is_hidden else {}), "suppressed": bool(is_hidden)}
 
 
 def _curve(bins: list[Mapping[str, Any]], *, whole: bool) -> list[dict[str, Any]]:

@@ -13,12 +13,15 @@ from apps.monitoring.baselines import Declared, baselines_of
 from apps.monitoring.changes import changes_described
 from apps.monitoring.code_version import code_version
 from apps.monitoring.cubes import Hours, WindowCube
-from apps.monitoring.disclosure import Hidden, disclosed, hidden_groups
+from apps.monitoring.disclosure import Hidden, disclosed, disclosed_result, hidden_groups
 from apps.monitoring.documents import Document
 from apps.monitoring.families import LONGEST, Pooled, Relatives, decide_by_family, family_described, pool
 from apps.monitoring.samples import measured_on, sample_described
+from apps.monitoring.windows import EARLY, LENGTHS, SHORTEST
+from biasgov.fairness import looks
 from biasgov.fairness.cube import CubeSchema
 from biasgov.fairness.drift import measure_drift
+from biasgov.fairness.early import early_breaches
 from biasgov.fairness.evaluation import (
     Plan,
     Policy,
@@ -29,6 +32,7 @@ from biasgov.fairness.evaluation import (
     quality,
     reliability_curve,
 )
+from biasgov.fairness.response_plan import SEVERITIES
 
 
 class PolicyInForce(Protocol):
@@ -90,22 +94,28 @@ def policy_described(policy: PolicyInForce) -> dict[str, Any]:
 
 
 def evaluate_windows(cubes: Mapping[str, WindowCube], inputs: Inputs) -> list[EvaluatedWindow]:
-    """Measure and judge the windows, widest evidence last, and write their documents.
+    """Measure and judge the windows of a day and more, widest evidence last, and write their documents.
 
-    Raises ValueError if plan and schema do not fit each other.
+    Of the early windows in `cubes` only a breach is told that says more than the day does, by the day's run. Raises
+    ValueError if plan and schema do not fit each other.
     """
     policy = Policy.from_dict(inputs.policy["body"])
     # The random draws follow from the counts, so that recomputing repeats them.
     seeds = {window: int(cube.digest[:12], 16) for window, cube in cubes.items()}
-    decided = decide_by_window({window: _judged(cube, inputs, policy, seeds[window]) for window, cube in cubes.items()})
-    pooled = pool(cubes[LONGEST], decided[LONGEST], inputs.plan, policy, inputs.relatives)
+    shown = {window: cubes[window] for window in LENGTHS}
+    decided = decide_by_window({window: _judged(cube, inputs, policy, seeds[window]) for window, cube in shown.items()})
+    pooled = pool(shown[LONGEST], decided[LONGEST], inputs.plan, policy, inputs.relatives)
     decided = decide_by_family(decided, pooled)
+    parts = {window: cubes[window].cube for window in EARLY if window in cubes}
+    early = _saying_more(early_breaches(parts, inputs.plan, policy, seeds=seeds), decided[SHORTEST])
     evaluated: list[EvaluatedWindow] = []
-    hidden_in = hidden_groups(cubes, inputs.plan)
-    for window, cube in cubes.items():
+    hidden_in = hidden_groups({window: cubes[window] for window in (*early, *shown)}, inputs.plan)
+    for window, cube in shown.items():
         results, seed, hidden = decided[window], seeds[window], hidden_in[window]
         # Small groups are hidden here and not where they are shown: the web side reads whatever is stored.
-        told = disclosed(_content(cube, results, inputs, seed, _leans_on(window, cubes, decided), pooled), hidden)
+        told = disclosed(_content(cube, results, inputs, seed, _leans_on(window, shown, decided), pooled), hidden)
+        if window == SHORTEST and early:
+            told["early"] = [_early(cubes[name], early[name], hidden_in[name]) for name in early]
         document = documents.close({**told, "results": documents.columns(told["results"])})
         evaluated.append(EvaluatedWindow(cube, results, hidden, document, seed))
     return evaluated
@@ -117,7 +127,30 @@ def _judged(cube: WindowCube, inputs: Inputs, policy: Policy, seed: int) -> tupl
         *measure_drift(cube.cube, baselines_of(inputs.declared, _versions(cube, inputs)), policy),
         *measured_on(inputs.samples.get(cube.window), inputs.declared, policy),
     )
-    return judge(measured, policy)
+    return judge(measured, policy, hours=looks.WINDOWS[cube.window])
+
+
+def _saying_more(breaches: Mapping[str, tuple[Result, ...]], day: tuple[Result, ...]) -> dict[str, tuple[Result, ...]]:
+    """The early breaches of what the day itself is not in breach of, or less severely; windows without are absent."""
+    known = {each.key: each.severity for each in day if each.verdict == "breach"}
+
+    def says_more(early: Result) -> bool:
+        severity = known.get(early.key)
+        return severity is None or SEVERITIES.index(early.severity or "") > SEVERITIES.index(severity)
+
+    kept = {window: tuple(filter(says_more, results)) for window, results in breaches.items()}
+    return {window: results for window, results in kept.items() if results}
+
+
+def _early(window: WindowCube, breaches: tuple[Result, ...], hidden: Hidden) -> dict[str, Any]:
+    """What the run of the shortest window says of a part of it that is in breach by itself."""
+    return {
+        "window": window.window,
+        "from": window.from_at.isoformat(),
+        "n": window.cube.total,
+        "cubes": {"count": window.cubes, "digest": window.digest},
+        "results": [disclosed_result(each.to_dict(), hidden) for each in breaches],
+    }
 
 
 def _versions(cube: WindowCube, inputs: Inputs) -> dict[str, int]:

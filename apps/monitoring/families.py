@@ -12,6 +12,7 @@ from apps.monitoring.cubes import WindowCube, window_cubes
 from apps.monitoring.windows import LENGTHS
 from apps.registry import selectors as registry
 from apps.registry.spec import ModelSpec
+from biasgov.fairness import looks
 from biasgov.fairness.cube import CubeSchema, OutcomeCube
 from biasgov.fairness.drift import REPRESENTATION, SCORES
 from biasgov.fairness.evaluation import Measurement, Plan, Policy, Result, judge, measure
@@ -93,7 +94,7 @@ def pool(own: WindowCube, results: Sequence[Result], plan: Plan, policy: Policy,
             whole = OutcomeCube.sum([own.cube, *cubes], axis)
             here = Plan({name: plan.references[name]})
             measured += measure(whole, here, confidence=policy.confidence, seed=seed)
-    found = {result.key: result for result in judge(measured, policy)}
+    found = {result.key: result for result in judge(measured, policy, hours=looks.WINDOWS[LONGEST])}
     conclusive = {key: found[key] for key in asked if key in found and found[key].verdict in ("within", "breach")}
     return Pooled(asked, tuple(members), conclusive)
 

@@ -12,6 +12,7 @@ from apps.inference import selectors as inference
 from apps.inference.selectors import FeatureSample
 from apps.monitoring.baselines import Declared
 from apps.monitoring.cubes import WindowCube
+from apps.monitoring.windows import LENGTHS
 from biasgov.fairness.evaluation import Measurement, Policy
 from biasgov.fairness.individual import METRIC, measure_individual_fairness
 
@@ -23,7 +24,7 @@ _measured: OrderedDict[tuple[str, float], Measurement] = OrderedDict()
 
 
 def samples_of(model_id: int, declared: Declared, cubes: Mapping[str, WindowCube]) -> dict[str, FeatureSample]:
-    """The sample of every window, by window; none where no features are declared. Compute side."""
+    """The sample of every window of a day and more, by window; none where no features are declared. Compute side."""
     if not declared.features:
         return {}
     return {
@@ -31,6 +32,7 @@ def samples_of(model_id: int, declared: Declared, cubes: Mapping[str, WindowCube
             model_id=model_id, start=cube.from_at, end=cube.to_at, names=declared.features, size=SIZE
         )
         for window, cube in cubes.items()
+        if window in LENGTHS
     }
 
 

@@ -1,4 +1,4 @@
-"""The three windows, and the moments at which they are evaluated."""
+"""The three windows, the early ones that only raise alerts, and the moments at which they are evaluated."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from apps.common import clock
+from biasgov.fairness import looks
 
-LENGTHS: dict[str, timedelta] = {
-    "24h": timedelta(hours=24),
-    "7d": timedelta(days=7),
-    "30d": timedelta(days=30),
-}
+LENGTHS: dict[str, timedelta] = {window: timedelta(hours=hours) for window, hours in looks.WINDOWS.items()}
+EARLY: dict[str, timedelta] = {window: timedelta(hours=hours) for window, hours in looks.EARLY.items()}
+"""Shorter than a day: a breach in one of them is told by the run of the shortest window (docs/decisions)."""
+SHORTEST = "24h"
 LONGEST = LENGTHS["30d"]
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

@@ -18,6 +18,7 @@ from apps.registry import selectors as registry
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors as responses_read
 from apps.responses import services as responses
+from biasgov.fairness.response_plan import SEVERITIES
 
 logger = logging.getLogger(__name__)
 
@@ -88,11 +89,17 @@ def _carry(spec: ModelSpec, answer: responses.Answer) -> None:
 
 
 def observations(model_id: int, document: Mapping[str, Any]) -> Iterator[responses.Observation]:
-    """The judged results of a run's document in the governance wing's words."""
+    """The judged results of a run's document in the governance wing's words.
+
+    Where the window's last hours are in breach by themselves and that says more than the whole of it, the run is in
+    breach as these hours are.
+    """
     as_of = datetime.fromisoformat(document["as_of"])
     detected_at = datetime.fromisoformat(document["computed_at"])
-    for result in document["results"]:
-        if result["judged"]:
+    early = _early_breaches(document)
+    for whole in document["results"]:
+        if whole["judged"]:
+            result, period = early.get(_key(whole), (whole, ""))
             low, high = result["interval"] or (None, None)
             yield responses.Observation(
                 model_id=model_id,
@@ -113,4 +120,24 @@ def observations(model_id: int, document: Mapping[str, Any]) -> Iterator[respons
                 decided_by_window=result["decided_by_window"],
                 suppressed=result["suppressed"],
                 detected_at=detected_at,
+                period=period,
             )
+
+
+def _early_breaches(document: Mapping[str, Any]) -> dict[tuple[str, str, str | None], tuple[Mapping[str, Any], str]]:
+    """The severest breach of the window's last hours by what it is about, and how many hours these are."""
+    found: dict[tuple[str, str, str | None], tuple[Mapping[str, Any], str]] = {}
+    for part in document.get("early", ()):
+        for result in part["results"]:
+            known = found.get(_key(result))
+            if known is None or _rank(result) > _rank(known[0]):
+                found[_key(result)] = (result, part["window"])
+    return found
+
+
+def _key(result: Mapping[str, Any]) -> tuple[str, str, str | None]:
+    return result["metric"], result["attribute"], result["group"]
+
+
+def _rank(result: Mapping[str, Any]) -> int:
+    return SEVERITIES.index(result["severity"])

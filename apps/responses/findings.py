@@ -94,7 +94,7 @@ def _open(moment: Moment, worst: Observation, releases: Sequence[Release]) -> Fi
         state=Finding.State.OPEN,
         tier=to_tier,
         cause=cause,
-        entered={to_tier: {"at": now.isoformat(), "why": f"breach in the {worst.window} window"}},
+        entered={to_tier: {"at": now.isoformat(), "why": f"breach in the {worst.period or worst.window} window"}},
         deadline_at=deadline_of(moment.plan, figures["severity"], now),
         opened_at=now,
         opened_as_of=worst.as_of,

@@ -27,7 +27,8 @@ class Observation:
 
     verdict: within, breach, inconclusive or not_estimable. severity: of a breach. group and reference: None for an
     aggregate over groups. suppressed: the group is too small to be spoken of. sentence: ready words for people; without
-    it plain ones are built. detected_at: when the run was computed, from which the time to an alert counts.
+    it plain ones are built. detected_at: when the run was computed, from which the time to an alert counts. period: the
+    last hours of the window ("6h") if it is they that are in breach.
     """
 
     model_id: int
@@ -49,6 +50,7 @@ class Observation:
     suppressed: bool = False
     sentence: str | None = None
     detected_at: datetime | None = None
+    period: str = ""
 
     @property
     def key(self) -> Key:

@@ -9,7 +9,14 @@ from apps.responses.observations import Observation
 from biasgov.fairness.response_plan import EVERY_DECISION
 
 NBSP = "\u00a0"
-_PERIODS = {"24h": "the last 24 hours", "7d": "the last 7 days", "30d": "the last 30 days"}
+_PERIODS = {
+    "3h": "the last 3 hours",
+    "6h": "the last 6 hours",
+    "12h": "the last 12 hours",
+    "24h": "the last 24 hours",
+    "7d": "the last 7 days",
+    "30d": "the last 30 days",
+}
 _RATIOS = {"demographic_parity_ratio", "fnr_ratio"}
 
 
@@ -18,7 +25,8 @@ def sentence_of(observation: Observation, spec: ModelSpec) -> str:
     if observation.sentence:
         return observation.sentence
     said = _said(observation, spec.words)
-    period = _PERIODS.get(observation.window, observation.window)
+    seen_in = observation.period or observation.window
+    period = _PERIODS.get(seen_in, seen_in)
     return f"{said} Measured over {period}; the bound is {bound_text(observation)}."
 
 

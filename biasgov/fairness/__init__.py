@@ -28,6 +28,7 @@ from biasgov.fairness.data_quality import DataQuality, SharpBounds, parity_ratio
 from biasgov.fairness.decomposition import Decomposition, StratifiedTest, cochran_mantel_haenszel, kitagawa
 from biasgov.fairness.disparity_changes import DisparityChange, disparity_changes
 from biasgov.fairness.drift import Baseline, measure_drift
+from biasgov.fairness.early import early_breaches
 from biasgov.fairness.evaluation import evaluate
 from biasgov.fairness.frames import Rows, count_frame, rows_of_frame
 from biasgov.fairness.individual import (
@@ -36,6 +37,7 @@ from biasgov.fairness.individual import (
     measure_individual_fairness,
 )
 from biasgov.fairness.intervals import cramers_v, koopman, newcombe, normal_quantile, wilson
+from biasgov.fairness.looks import looks_a_year
 from biasgov.fairness.measurement import Measurement
 from biasgov.fairness.metrics import measure
 from biasgov.fairness.period_counts import PeriodCounts
@@ -95,6 +97,7 @@ __all__ = [
     "decide_by_window",
     "detection_delay",
     "disparity_changes",
+    "early_breaches",
     "evaluate",
     "expected_calibration_error",
     "false_alarm_budget",
@@ -106,6 +109,7 @@ __all__ = [
     "kitagawa",
     "koopman",
     "limit_events",
+    "looks_a_year",
     "measure",
     "measure_drift",
     "measure_individual_fairness",

@@ -9,7 +9,7 @@ passes. It cannot miss a breach, because each check is implied by one of the eva
 - sizes, denominators and shares are the same integers and quotients;
 - estimates and interval ends of single groups and of pairs come from the same functions and are compared with a slack
   of 1e-9 on the generous side, where the evaluator compares exactly;
-- the raw p-value takes the place of Holm's, which is never smaller;
+- the raw p-value, held against alpha over the looks of a year, takes the place of Holm's, which is never smaller;
 - an aggregate's interval widens with its simultaneous quantile, and that is never below the quantile for one pair,
   which is used here; where its p-value is not the chi-squared one, it is taken to be small enough.
 
@@ -25,7 +25,17 @@ import numpy.typing as npt
 from scipy import special
 
 from biasgov.fairness import intervals, significance
-from biasgov.fairness.looks import ASSOCIATION, ODDS, PAIRED, SINGLE, Counts, pair_value, rates, violates
+from biasgov.fairness.looks import (
+    ASSOCIATION,
+    ODDS,
+    PAIRED,
+    SINGLE,
+    Counts,
+    looks_a_year,
+    pair_value,
+    rates,
+    violates,
+)
 from biasgov.fairness.policy import Bound, Policy
 
 Float64 = npt.NDArray[np.float64]
@@ -35,13 +45,14 @@ Bools = npt.NDArray[np.bool_]
 _SLACK = 1e-9
 
 
-def candidates(counts: Int64, policy: Policy) -> Bools:
+def candidates(counts: Int64, policy: Policy, *, hours: float | None = None) -> Bools:
     """Looks that may hold a breach, shape (looks,); all others hold none (see the module's reasons).
 
-    counts: one window at many looks, shape (groups, decision, outcome, looks); group 0 is the reference. Bounds on
+    counts: one window at many looks, shape (groups, decision, outcome, looks); group 0 is the reference. hours: of the
+    window, if it is looked at every hour (see `verdicts.judge`). Bounds on
     metrics outside SUPPORTED are ignored: `Policy.bounds` must not hold them if the answer is to be complete.
     """
-    sieve = _Sieve(counts, policy)
+    sieve = _Sieve(counts, policy, hours)
     found = np.zeros(counts.shape[-1], bool)
     for metric, bound in policy.bounds.items():
         if bound.is_open:
@@ -71,26 +82,38 @@ def _beyond(value: Float64, low: Float64 | float, high: Float64 | float, bound: 
 class _Sieve:
     """Necessary conditions of one window at many looks under one policy."""
 
-    def __init__(self, counts: Int64, policy: Policy) -> None:
+    def __init__(self, counts: Int64, policy: Policy, hours: float | None) -> None:
         self.policy = policy
         self.rates = rates(counts)
         self.sizes = self.rates["selection_rate"].n
         self.total = self.sizes.sum(axis=0)
         self.shares = self.sizes / np.maximum(self.total, 1)
         self.z = intervals.normal_quantile(policy.confidence)
-        self.wider = intervals.normal_quantile(max(policy.alert_confidence, policy.confidence)) / self.z
+        self.alpha = policy.alpha / (1.0 if hours is None else looks_a_year(hours)) * (1 + _SLACK)
+        asked = max(policy.alert_confidence, policy.confidence)
+        self.wider = intervals.normal_quantile(asked) / self.z
+        self.both = intervals.normal_quantile((1 + policy.confidence) / 2)
+        self.both_wider = intervals.normal_quantile((1 + asked) / 2) / self.both
 
     def _beyond(
-        self, value: Float64, low: Float64 | float, high: Float64 | float, bound: Bound, form: str = "difference"
+        self,
+        value: Float64,
+        low: Float64 | float,
+        high: Float64 | float,
+        bound: Bound,
+        form: str = "difference",
+        wider: float | None = None,
     ) -> Bools:
         """`_beyond` for the interval carried to the alert confidence, as `verdicts.at_alert_confidence` does.
 
-        Carrying keeps the order of ends, so that an end no narrower than the evaluator's stays so.
+        wider: ratio of the quantiles, unless it is that of a plain interval. Carrying keeps the order of ends, so that
+        an end no narrower than the evaluator's stays so.
         """
+        wider = self.wider if wider is None else wider
         with np.errstate(invalid="ignore", divide="ignore"):
-            carried = [value + (end - value) * self.wider for end in (low, high)]
+            carried = [value + (end - value) * wider for end in (low, high)]
             if form == "ratio":
-                logs = [value * (end / value) ** self.wider for end in (low, high)]
+                logs = [value * (end / value) ** wider for end in (low, high)]
                 carried = [
                     np.where((value > 0) & (np.asarray(end) > 0), log, linear)
                     for end, log, linear in zip((low, high), logs, carried, strict=True)
@@ -117,11 +140,10 @@ class _Sieve:
         interval = intervals.koopman if form == "ratio" else intervals.newcombe
         low, high = interval(*self._four(counts, maybe), z=self.z)
         maybe[maybe] = self._beyond(value[maybe], low, high, bound, form)
-        maybe[maybe] = ~(significance.two_rates(*self._four(counts, maybe)) >= self.policy.alpha)
+        maybe[maybe] = ~(significance.two_rates(*self._four(counts, maybe)) >= self.alpha)
         return _any_group(maybe)
 
     def odds_pairs(self, bound: Bound) -> Bools:
-        z = intervals.normal_quantile((1 + self.policy.confidence) / 2)
         both = [self.rates["tpr"], self.rates["fpr"]]
         value = np.maximum(*(np.abs(pair_value("difference", counts)) for counts in both))
         least = np.minimum(self.sizes[1:], self.sizes[0])
@@ -129,12 +151,13 @@ class _Sieve:
         maybe = self._enough(least, cell, self.shares[1:]) & violates(value, bound, _SLACK)
         lows, highs = [], []
         for counts in both:
-            low, high = intervals.newcombe(*self._four(counts, maybe), z=z)
+            low, high = intervals.newcombe(*self._four(counts, maybe), z=self.both)
             lows.append(np.maximum(np.maximum(low, -high), 0.0))
             highs.append(np.maximum(np.abs(low), np.abs(high)))
-        maybe[maybe] = self._beyond(value[maybe], np.maximum(*lows), np.maximum(*highs), bound)
+        ends = np.maximum(*lows), np.maximum(*highs)
+        maybe[maybe] = self._beyond(value[maybe], *ends, bound, wider=self.both_wider)
         p = 2 * np.minimum(*(significance.two_rates(*self._four(counts, maybe)) for counts in both))
-        maybe[maybe] = ~(p >= self.policy.alpha)
+        maybe[maybe] = ~(p >= self.alpha)
         return _any_group(maybe)
 
     def spread(self, form: str, counts: Counts, bound: Bound) -> Bools:
@@ -144,7 +167,7 @@ class _Sieve:
         maybe = self._enough_extremes(extremes, counts) & violates(value, bound, _SLACK)
         low, high = _pairwise_limits(form, counts.at(maybe), self.z)
         maybe[maybe] = self._beyond(value[maybe], low, high, bound, form)
-        maybe[maybe] = _homogeneity_p(counts.at(maybe)) < self.policy.alpha
+        maybe[maybe] = _homogeneity_p(counts.at(maybe)) < self.alpha
         return maybe
 
     def odds_spread(self, bound: Bound) -> Bools:
@@ -158,7 +181,7 @@ class _Sieve:
         limits = [_pairwise_limits("difference", counts.at(maybe), self.z) for counts in (tpr, fpr)]
         maybe[maybe] = self._beyond(value[maybe], np.maximum(limits[0][0], limits[1][0]), -np.inf, bound)
         p = 2 * np.minimum(*(_homogeneity_p(counts.at(maybe)) for counts in (tpr, fpr)))
-        maybe[maybe] = p < self.policy.alpha
+        maybe[maybe] = p < self.alpha
         return maybe
 
     def association(self, bound: Bound) -> Bools:
@@ -169,7 +192,7 @@ class _Sieve:
             value = np.sqrt(statistic / self.total)
         enough = self._enough(self.total, np.minimum(selected, self.total - selected), np.ones(value.shape))
         maybe = enough & violates(value, bound, _SLACK)
-        maybe[maybe] = _homogeneity_p(counts.at(maybe)) < self.policy.alpha
+        maybe[maybe] = _homogeneity_p(counts.at(maybe)) < self.alpha
         if bound.upper is None:
             return maybe
         # The lower end exceeds the bound exactly where the statistic is too large for that noncentrality.

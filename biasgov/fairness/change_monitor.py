@@ -12,10 +12,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from biasgov.fairness.looks import rates
+from biasgov.fairness.looks import HOURS_A_YEAR, rates
 from biasgov.fairness.policy import Bound, Policy
 from biasgov.fairness.sequential import change_point
-from biasgov.fairness.simulation import HOURS_A_YEAR, AlarmStatistics, DelayStatistics, middle
+from biasgov.fairness.simulation import AlarmStatistics, DelayStatistics, middle
 from biasgov.fairness.streams import Population, Shift, hourly_counts, limit_events
 
 Float64 = npt.NDArray[np.float64]

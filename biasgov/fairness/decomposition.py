@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import special
 
 Counts = NDArray[np.int64]
 
@@ -106,26 +107,34 @@ def cochran_mantel_haenszel(
 ) -> StratifiedTest:
     """Whether two groups' rates differ once the segment is held fixed.
 
-    Parameters are those of `kitagawa`; segments that hold at most one person say nothing and are left out.
+    Parameters are those of `kitagawa`; a segment without people of both groups says nothing. Where no segment has two
+    different decisions nothing can differ: the p-value is 1 and the common odds ratio not a number. It is infinite
+    where nobody of the reference was selected beside somebody of the group who was not.
+
+    Raises
+    ------
+    ValueError
+        As `kitagawa`, and if no segment holds people of both groups.
 
     References
     ----------
     Mantel, N. and Haenszel, W. (1959). JNCI 22(4), 719-748; statsmodels `StratifiedTable`.
     """
-    # Imported when it is needed: it takes longer than all the rest of the core.
-    from statsmodels.stats.contingency_tables import StratifiedTable
-
     k, n = _counts(selected, total)
     k0, n0 = _counts(reference_selected, reference_total)
     if n.shape != n0.shape:
         raise ValueError(f"The group has {n.size} segments and the reference {n0.size}.")
-    tables = np.stack([np.stack([k, n - k]), np.stack([k0, n0 - k0])]).astype(float)
     informative = (n > 0) & (n0 > 0)
     if not informative.any():
         raise ValueError("No segment holds people of both groups.")
-    tested: Any = StratifiedTable(tables[:, :, informative])
-    result = tested.test_null_odds(correction=correction)
-    return StratifiedTest(float(result.statistic), float(result.pvalue), float(tested.oddsratio_pooled))
+    a, m, c, m0 = (counts[informative].astype(np.float64) for counts in (k, n, k0, n0))
+    everybody, chosen = m + m0, a + c
+    variance = float((m * m0 * chosen * (everybody - chosen) / (everybody**2 * (everybody - 1))).sum())
+    distance = abs(float((a - m * chosen / everybody).sum()))
+    statistic = max(distance - (0.5 if correction else 0.0), 0.0) ** 2 / variance if variance else 0.0
+    ahead, behind = float((a * (m0 - c) / everybody).sum()), float(((m - a) * c / everybody).sum())
+    odds = ahead / behind if behind else (math.inf if ahead else math.nan)
+    return StratifiedTest(statistic, float(special.chdtrc(1, statistic)), odds)
 
 
 def _counts(selected: ArrayLike, total: ArrayLike) -> tuple[Counts, Counts]:

@@ -30,6 +30,11 @@ __all__ = [
 ]
 
 
-def evaluate(cube: OutcomeCube, plan: Plan, policy: Policy, *, seed: int, draws: int = DRAWS) -> tuple[Result, ...]:
-    """Measure a window at the policy's confidence and judge it. Raises ValueError as `measure` does."""
-    return judge(measure(cube, plan, confidence=policy.confidence, seed=seed, draws=draws), policy)
+def evaluate(
+    cube: OutcomeCube, plan: Plan, policy: Policy, *, seed: int, draws: int = DRAWS, hours: float | None = None
+) -> tuple[Result, ...]:
+    """Measure a window at the policy's confidence and judge it. Raises ValueError as `measure` does.
+
+    hours: length of a window that is looked at every hour; None: it is looked at once (see `judge`).
+    """
+    return judge(measure(cube, plan, confidence=policy.confidence, seed=seed, draws=draws), policy, hours=hours)

@@ -145,15 +145,15 @@ def _attribute(column: pd.Series, declared: Sequence[str] | None) -> tuple[Axis,
     text = level_names(column)
     found = sorted(text.dropna().unique().tolist())
     levels = tuple(found) if declared is None else tuple(declared)
-    strange = [level for level in found if level not in levels]
-    if strange:
-        raise ValueError(
-            f"attribute {column.name!r} has the level {strange[0]!r}, which is not declared; declared are "
-            f"{', '.join(levels)}"
-        )
     if len(levels) > MAXIMUM_LEVELS:
         raise ValueError(
             f"attribute {column.name!r} has {len(levels):,} levels, more than {MAXIMUM_LEVELS}: group them first"
+        )
+    strange = next((level for level in found if level not in levels), None)
+    if strange is not None:
+        raise ValueError(
+            f"attribute {column.name!r} has the level {strange!r}, which is not declared; declared are "
+            f"{', '.join(levels)}"
         )
     if not levels:
         raise ValueError(f"attribute {column.name!r} is unknown in every row: there is no group to look at")
@@ -170,7 +170,7 @@ def _decision(column: pd.Series, favourable: Any) -> npt.NDArray[np.uint8]:
     if len(values) > 2:
         raise ValueError(f"column {name!r} has {len(values):,} different decisions, not two: {values[:4]!r} ...")
     chosen = _matches(column, favourable)
-    if not chosen.any() and len(values) == 2:
+    if not chosen.any() and values and not _is_opposite(values, favourable):
         raise ValueError(
             f"no decision in column {name!r} equals the favourable value {favourable!r}; it has {values!r}"
         )
@@ -183,11 +183,17 @@ def _outcome(column: pd.Series, positive: Any) -> npt.NDArray[np.int8]:
     if len(values) > 2:
         raise ValueError(f"column {column.name!r} has {len(values):,} different outcomes, not two: {values[:4]!r} ...")
     chosen = _matches(column, positive)
-    if len(values) == 2 and not chosen.any():
+    if not chosen.any() and values and not _is_opposite(values, positive):
         raise ValueError(
             f"no outcome in column {column.name!r} equals the positive value {positive!r}; it has {values!r}"
         )
     return np.where(known, chosen, -1).astype(np.int8)
+
+
+def _is_opposite(values: list[Any], value: Any) -> bool:
+    """Whether a column of one value can only mean that nobody has `value`: 0 beside 1, or one word beside another."""
+    (only, *more) = values
+    return not more and (isinstance(value, str) or str(only).lower() in ("0", "0.0", "false"))
 
 
 def _matches(column: pd.Series, value: Any) -> npt.NDArray[np.bool_]:

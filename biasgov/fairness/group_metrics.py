@@ -202,7 +202,7 @@ class _Tests:
             least,
             gaps,
             "absolute_difference",
-            "newcombe_simultaneous",
+            why.TWO_AT_ONCE,
             details,
         )
 

@@ -15,7 +15,21 @@ Int64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 WINDOWS: Mapping[str, int] = {"24h": 24, "7d": 168, "30d": 720}
-"""Hours of each window, narrowest first."""
+"""Hours of each window that people read, narrowest first."""
+
+EARLY: Mapping[str, int] = {"3h": 3, "6h": 6, "12h": 12}
+"""Hours of the windows that only raise alerts, narrowest first: a day would hide for long what a few hours show."""
+
+ALERTING: Mapping[str, int] = {**EARLY, **WINDOWS}
+"""Every window that is looked at each hour."""
+
+HOURS_A_YEAR = 8760
+LOOKS_A_WINDOW = 5
+"""Independent looks that hourly looks at a window amount to while it passes once, for a level far out.
+
+Looking without a pause would be worth about z squared of them, 17 at 2.7e-5 (Pickands 1969); an hour is a coarser step,
+and a breach asks for more than the test. The value is chosen by simulation (docs/repeated-looks.md).
+"""
 
 PAIRED: Mapping[str, tuple[str, str]] = {
     "demographic_parity_ratio": ("ratio", "selection_rate"),
@@ -33,6 +47,11 @@ ODDS = "equalized_odds_difference"
 ASSOCIATION = "association"
 SUPPORTED = frozenset({*PAIRED, *SINGLE, ODDS, ASSOCIATION})
 """Metrics that follow from decisions and outcomes alone, and whose necessary conditions are known here."""
+
+
+def looks_a_year(hours: float) -> float:
+    """Independent looks that a year of hourly looks at a window of so many hours amounts to."""
+    return LOOKS_A_WINDOW * HOURS_A_YEAR / hours
 
 
 class Counts(NamedTuple):
@@ -66,18 +85,21 @@ def window_counts(hourly: Int64, hours: int, start: int = 0, stop: int | None = 
 
 
 def rates(counts: Int64) -> dict[str, Counts]:
-    """The rates' numerators and denominators, from counts of shape (groups, decision, outcome, looks)."""
+    """The rates' numerators and denominators, from counts of shape (groups, decision, outcome, looks).
+
+    outcome: unfavourable, favourable and, if there is a third, unknown.
+    """
     tn, fn = counts[:, 0, 0], counts[:, 0, 1]
     fp, tp = counts[:, 1, 0], counts[:, 1, 1]
-    everybody, positives, negatives = tn + fn + fp + tp, tp + fn, fp + tn
+    labelled, positives, negatives = tn + fn + fp + tp, tp + fn, fp + tn
     return {
-        "selection_rate": Counts(tp + fp, everybody),
+        "selection_rate": Counts(counts[:, 1].sum(axis=1), counts.sum(axis=(1, 2))),
         "tpr": Counts(tp, positives),
         "fpr": Counts(fp, negatives),
         "fnr": Counts(fn, positives),
         "ppv": Counts(tp, tp + fp),
-        "base_rate": Counts(positives, everybody),
-        "accuracy": Counts(tp + tn, everybody),
+        "base_rate": Counts(positives, labelled),
+        "accuracy": Counts(tp + tn, labelled),
     }
 
 

@@ -22,6 +22,9 @@ NO_BASELINE = "no_baseline"
 NO_FEATURES = "no_features"
 CONSTANT_FEATURES = "constant_features"
 
+TWO_AT_ONCE = "newcombe_simultaneous"
+"""Method of an interval that holds for two gaps at once, each at half the error (Bonferroni)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:

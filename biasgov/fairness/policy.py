@@ -111,7 +111,7 @@ class Policy:
     bounds: Mapping[str, Bound] = field(default_factory=dict)
     alpha: float = 0.05
     confidence: float = 0.95
-    alert_confidence: float = 0.997
+    alert_confidence: float = 0.99
     minimum_group: int = 30
     minimum_cell: int = 5
     minimum_share: float = 0.02

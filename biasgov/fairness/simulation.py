@@ -1,10 +1,10 @@
 """How often an alert policy cries wolf, and how late it cries: its false alarm budget, by simulation.
 
 Streams of hourly counts are drawn from a population of equal groups, and a monitor looks at them at the end of every
-hour through windows of 24 hours, 7 days and 30 days, as the pipeline does. It alarms at the first look at which any
-window holds a breach, and a breach is what `evaluation.evaluate` calls one; `candidates` only tells which looks
-need not be put to it. Two plain rules stand beside it (`plain_monitors`), and the change point of the disparity against
-the model's own baseline (`sequential.change_point`).
+hour through the windows of `looks.ALERTING`, 3 hours to 30 days, as the pipeline does. It alarms at the first look at
+which any window holds a breach, and a breach is what `evaluation.evaluate` calls one; `candidates` only tells which
+looks need not be put to it. Two plain rules stand beside it (`plain_monitors`), and the change point of the disparity
+against the model's own baseline (`sequential.change_point`).
 
 Everything is drawn from the seed given: the same arguments, the same result. Events carry decisions and outcomes,
 every label is there at once, and volumes do not vary by the time of day; scores, declared baselines and features do
@@ -28,7 +28,7 @@ from biasgov.fairness import plain_monitors
 from biasgov.fairness.candidates import candidates
 from biasgov.fairness.cube import OutcomeCube
 from biasgov.fairness.evaluation import evaluate
-from biasgov.fairness.looks import SUPPORTED, WINDOWS, window_counts
+from biasgov.fairness.looks import ALERTING, HOURS_A_YEAR, SUPPORTED, window_counts
 from biasgov.fairness.policy import Plan, Policy
 from biasgov.fairness.schema import SCORE_BINS, TAIL, CubeSchema
 from biasgov.fairness.streams import Population, Shift, hourly_counts, limit_events
@@ -38,7 +38,6 @@ Int64 = npt.NDArray[np.int64]
 Rule = Literal["policy", "point", "bootstrap"]
 """Who watches: the policy by the evaluator, or one of the plain rules on the 24 h window."""
 
-HOURS_A_YEAR = 8760
 SETTLED = 720
 """Hours under parity before a change: the widest window is full."""
 
@@ -121,7 +120,7 @@ def false_alarm_budget(
     horizon_hours: int = HOURS_A_YEAR,
     seed: int = 0,
     rule: Rule = "policy",
-    windows: Mapping[str, int] = WINDOWS,
+    windows: Mapping[str, int] = ALERTING,
 ) -> AlarmStatistics:
     """Alarms that a policy raises about a model under parity, watched hourly.
 
@@ -170,7 +169,7 @@ def detection_delay(
     horizon_hours: int = HOURS_A_YEAR,
     seed: int = 0,
     rule: Rule = "policy",
-    windows: Mapping[str, int] = WINDOWS,
+    windows: Mapping[str, int] = ALERTING,
 ) -> DelayStatistics:
     """Delay from a shift after 30 days of parity to the first breach of its metric, any other metric left aside.
 
@@ -210,7 +209,7 @@ def first_alarm(
     policy: Policy,
     *,
     start: int = 0,
-    windows: Mapping[str, int] = WINDOWS,
+    windows: Mapping[str, int] = ALERTING,
     exhaustive: bool = False,
 ) -> Alarm | None:
     """The first look from the end of hour `start` on at which a window holds a breach; narrower windows first.
@@ -222,16 +221,19 @@ def first_alarm(
     for first in range(start, hourly.shape[-1], _AT_ONCE):
         stop = min(first + _AT_ONCE, hourly.shape[-1])
         counts = [window_counts(hourly, windows[name], first, stop) for name in names]
-        looked = [np.ones(stop - first, bool) if exhaustive else candidates(one, policy) for one in counts]
+        looked = [
+            np.ones(stop - first, bool) if exhaustive else candidates(one, policy, hours=windows[name])
+            for name, one in zip(names, counts, strict=True)
+        ]
         for look, place in np.argwhere(np.stack(looked, axis=1)):
             hour = first + int(look) + 1
-            breaches = breaches_of(counts[place][..., look], policy, seed=hour)
+            breaches = breaches_of(counts[place][..., look], policy, seed=hour, hours=windows[names[place]])
             if breaches:
                 return Alarm(hour, names[place], breaches)
     return None
 
 
-def breaches_of(counts: Int64, policy: Policy, *, seed: int) -> tuple[Result, ...]:
+def breaches_of(counts: Int64, policy: Policy, *, seed: int, hours: float | None = None) -> tuple[Result, ...]:
     """What the evaluator calls a breach in one window, from counts of shape (groups, decision, outcome)."""
     levels = [f"g{number}" for number in range(len(counts))]
     schema = CubeSchema.of({_ATTRIBUTE: levels})
@@ -240,7 +242,7 @@ def breaches_of(counts: Int64, policy: Policy, *, seed: int) -> tuple[Result, ..
     cells = np.flatnonzero(dense)
     nothing = np.zeros(len(cells), np.int64)
     cube = OutcomeCube(schema, cells, dense.ravel()[cells], nothing, nothing.copy())
-    results = evaluate(cube, Plan({_ATTRIBUTE: levels[0]}), policy, seed=seed)
+    results = evaluate(cube, Plan({_ATTRIBUTE: levels[0]}), policy, seed=seed, hours=hours)
     return tuple(result for result in results if result.verdict == "breach")
 
 

@@ -13,6 +13,9 @@ from biasgov.fairness.policy import Policy
 
 Int64 = npt.NDArray[np.int64]
 
+MOST_A_DAY = 10**12
+"""Events; a year of them still fits into an integer of 64 bits."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Population:
@@ -31,8 +34,8 @@ class Population:
     def __post_init__(self) -> None:
         if self.groups < 2:
             raise ValueError(f"a disparity needs at least 2 groups, not {self.groups}")
-        if not self.events_per_day > 0:
-            raise ValueError(f"events_per_day must be positive, not {self.events_per_day}")
+        if not 0 < self.events_per_day <= MOST_A_DAY:
+            raise ValueError(f"events_per_day must be positive and at most {MOST_A_DAY:,}, not {self.events_per_day}")
         if not 0 < self.fpr < self.selection_rate < self.tpr < 1:
             raise ValueError("the rates must satisfy 0 < fpr < selection_rate < tpr < 1")
 

@@ -8,7 +8,8 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from biasgov.fairness.intervals import normal_quantile
-from biasgov.fairness.measurement import Measurement
+from biasgov.fairness.looks import looks_a_year
+from biasgov.fairness.measurement import TWO_AT_ONCE, Measurement
 from biasgov.fairness.policy import Bound, Policy
 from biasgov.fairness.schema import SEPARATOR
 from biasgov.fairness.significance import holm
@@ -116,14 +117,17 @@ class Result:
             raise ValueError(f"not a result: {error} is missing") from error
 
 
-def judge(measurements: Iterable[Measurement], policy: Policy) -> tuple[Result, ...]:
+def judge(measurements: Iterable[Measurement], policy: Policy, *, hours: float | None = None) -> tuple[Result, ...]:
     """Verdicts in the order of the measurements; needs nothing but them, so a stored run can be judged again.
 
     Families for Holm's method are the p-values of one metric over the groups of all single attributes, over those of
     all declared pairs, and so on by the number of attributes joined; an aggregate is a family by itself.
+    hours: length of a window that is looked at every hour; its p-values are adjusted for a year of looks as well
+    (`looks.looks_a_year`). None: this is the only look.
     """
     measured = tuple(measurements)
-    return tuple(_judge(one, p, policy) for one, p in zip(measured, _adjusted(measured), strict=True))
+    looks = 1.0 if hours is None else looks_a_year(hours)
+    return tuple(_judge(one, p, policy) for one, p in zip(measured, _adjusted(measured, looks), strict=True))
 
 
 def side_of_bound(measurement: Measurement, bound: Bound) -> int:
@@ -187,7 +191,7 @@ def decide_by_window(windows: Mapping[str, Sequence[Result]]) -> dict[str, tuple
     return decided
 
 
-def _adjusted(measurements: Sequence[Measurement]) -> list[float | None]:
+def _adjusted(measurements: Sequence[Measurement], looks: float) -> list[float | None]:
     adjusted = [one.p for one in measurements]
     families: dict[tuple[str, int], list[int]] = {}
     for place, one in enumerate(measurements):
@@ -197,7 +201,7 @@ def _adjusted(measurements: Sequence[Measurement]) -> list[float | None]:
         values = holm([adjusted[place] or 0.0 for place in places]).tolist()
         for place, value in zip(places, values, strict=True):
             adjusted[place] = value
-    return adjusted
+    return [None if p is None else min(p * looks, 1.0) for p in adjusted]
 
 
 def _judge(measurement: Measurement, p: float | None, policy: Policy) -> Result:
@@ -241,24 +245,34 @@ def _too_small(measurement: Measurement, policy: Policy) -> str | None:
 
 
 def at_alert_confidence(measurement: Measurement, policy: Policy) -> Measurement:
-    """The measurement with its interval carried from the policy's confidence to its alert confidence.
+    """The measurement with its interval carried from the policy's confidence to its alert confidence."""
+    return carried(measurement, policy.confidence, max(policy.alert_confidence, policy.confidence))
+
+
+def carried(measurement: Measurement, confidence: float, wanted: float) -> Measurement:
+    """The measurement with its interval, which has `confidence`, carried to the confidence `wanted`.
 
     Each end moves away from the value by the ratio of the two normal quantiles, on the logarithmic scale for a ratio.
     It is exact for a normal estimate and close for the score intervals; how the rule as a whole behaves is simulated.
+    An interval made of two at half the error each stays one: the quantiles are those of the two.
     """
-    wider = normal_quantile(max(policy.alert_confidence, policy.confidence)) / normal_quantile(policy.confidence)
+    wider = _quantile(measurement, wanted) / _quantile(measurement, confidence)
     value = measurement.value
     if wider == 1 or value is None:
         return measurement
 
-    def carried(end: float | None) -> float | None:
+    def moved(end: float | None) -> float | None:
         if end is None:
             return None
         if measurement.form == "ratio" and value > 0 and end > 0:
             return float(value * (end / value) ** wider)
         return value + (end - value) * wider
 
-    return replace(measurement, low=carried(measurement.low), high=carried(measurement.high))
+    return replace(measurement, low=moved(measurement.low), high=moved(measurement.high))
+
+
+def _quantile(measurement: Measurement, confidence: float) -> float:
+    return normal_quantile((1 + confidence) / 2 if measurement.method == TWO_AT_ONCE else confidence)
 
 
 def _distance(measurement: Measurement, bound: Bound, side: int) -> float | None:

@@ -95,7 +95,7 @@ def rows_of(frame: pd.DataFrame, policy: GatePolicy) -> GateRows:
     if not counted.size:
         raise GateInputError(f"column {columns['weight']!r} counts nobody: every weight is 0")
     if counted.min() == counted.max():
-        same = frame[columns["decision"]].iloc[0]
+        same = str(frame[columns["decision"]].iloc[0])
         raise GateInputError(
             f"column {columns['decision']!r} has one decision only ({same!r}): there is nothing to compare"
         )

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from statsmodels.stats.contingency_tables import StratifiedTable
 
 from biasgov.fairness.decomposition import cochran_mantel_haenszel, kitagawa
 
@@ -40,6 +41,35 @@ def test_mix_and_rate_add_up_to_the_difference(rows: list[tuple[int, int, int, i
     assert sum(split.mix_by_segment) == pytest.approx(split.mix)
     turned = kitagawa(selected=k0, total=n0, reference_selected=k, reference_total=n)
     assert (turned.mix, turned.rate) == (pytest.approx(-split.mix, abs=1e-12), pytest.approx(-split.rate, abs=1e-12))
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 40)] * 4), min_size=1, max_size=6), st.booleans())
+def test_the_stratified_test_is_that_of_statsmodels(rows: list[tuple[int, int, int, int]], correction: bool) -> None:
+    a, b, c, d = np.array(rows).T
+    if not ((a + b > 0) & (c + d > 0)).any():
+        return
+    ours = cochran_mantel_haenszel(
+        selected=a, total=a + b, reference_selected=c, reference_total=c + d, correction=correction
+    )
+    both = (a + b > 0) & (c + d > 0)
+    if not (both & (a + c > 0) & (b + d > 0)).any():
+        assert (ours.statistic, ours.p_value) == (0, 1)
+        return
+    theirs = StratifiedTable(np.array([[a, b], [c, d]], float)[:, :, both])
+    distance = abs((a - (a + b) * (a + c) / np.maximum(a + b + c + d, 1))[both].sum())
+    if not correction or distance > 0.5:
+        tested = theirs.test_null_odds(correction=correction)
+        assert ours.statistic == pytest.approx(tested.statistic, abs=1e-12)
+        assert ours.p_value == pytest.approx(tested.pvalue)
+    if (b * c)[both].any():
+        assert ours.odds_ratio == pytest.approx(theirs.oddsratio_pooled)
+
+
+def test_a_correction_beyond_the_distance_leaves_nothing() -> None:
+    tested = cochran_mantel_haenszel(
+        selected=[5], total=[10], reference_selected=[5], reference_total=[10], correction=True
+    )
+    assert (tested.statistic, tested.p_value, tested.odds_ratio) == (0, 1, 1)
 
 
 def test_impossible_counts_are_refused() -> None:

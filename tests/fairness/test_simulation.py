@@ -11,7 +11,7 @@ from statsmodels.stats.power import normal_sample_size_one_tail
 from biasgov.fairness import candidates as sieve
 from biasgov.fairness.candidates import candidates
 from biasgov.fairness.change_monitor import change_delay, false_changes, step_hours
-from biasgov.fairness.looks import SUPPORTED, window_counts
+from biasgov.fairness.looks import SUPPORTED, looks_a_year, rates, window_counts
 from biasgov.fairness.plain_monitors import bootstrap_violations, point_violations
 from biasgov.fairness.policy import DEFAULT_POLICY, PRESETS, Bound, Policy
 from biasgov.fairness.simulation import (
@@ -26,8 +26,8 @@ from biasgov.fairness.simulation import (
 )
 from biasgov.fairness.streams import LOW_RATIO, PARITY, TPR_GAP, Population, Shift, hourly_counts, limit_events
 
-EAGER = replace(DEFAULT_POLICY, alert_confidence=DEFAULT_POLICY.confidence)
-"""The default policy as if each look were the only one: it alarms often enough to be compared with others."""
+EAGER = replace(DEFAULT_POLICY, alert_confidence=DEFAULT_POLICY.confidence, alpha=0.99)
+"""The default policy with hardly any allowance for repeated looks: it alarms often enough to be compared."""
 
 SIMULATED, LEFT_OUT = simulated_part(EAGER)
 
@@ -74,7 +74,7 @@ def test_the_sieve_keeps_all_breaches_of_the_default_policy_and_drops_most_of_th
 
 @pytest.mark.parametrize(("groups", "seed"), [(2, 1), (5, 2)])
 def test_the_first_alarm_is_that_of_evaluating_every_look(groups: int, seed: int) -> None:
-    hourly = stream(600, groups, hours=40, seed=seed, shift=replace(LOW_RATIO, selection_ratio=0.5))
+    hourly = stream(500 * groups, groups, hours=20, seed=seed, shift=replace(LOW_RATIO, selection_ratio=0.5))
     quick = first_alarm(hourly, SIMULATED)
     thorough = first_alarm(hourly, SIMULATED, exhaustive=True)
     assert thorough is not None
@@ -83,10 +83,33 @@ def test_the_first_alarm_is_that_of_evaluating_every_look(groups: int, seed: int
 
 def test_the_sieve_is_really_consulted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "biasgov.fairness.simulation.candidates", lambda counts, policy: np.zeros(counts.shape[-1], bool)
+        "biasgov.fairness.simulation.candidates", lambda counts, policy, hours: np.zeros(counts.shape[-1], bool)
     )
     assert first_alarm(stream(600, 2, hours=60, seed=1, shift=LOW_RATIO), SIMULATED) is None
     assert sieve.candidates is candidates
+
+
+def test_unlabelled_decisions_count_for_selection_and_for_nothing_else() -> None:
+    labelled = np.array([[[60, 10], [20, 30]], [[70, 10], [10, 10]]])[..., np.newaxis]
+    unlabelled = np.array([[[40], [60]], [[90], [10]]])[..., np.newaxis]
+    known, both = rates(labelled), rates(np.concatenate([labelled, unlabelled], axis=2))
+    assert both["selection_rate"].x.ravel().tolist() == [110, 30]
+    assert both["selection_rate"].n.ravel().tolist() == [220, 200]
+    for name in ("tpr", "fpr", "fnr", "ppv", "base_rate", "accuracy"):
+        assert np.array_equal(both[name].x, known[name].x)
+        assert np.array_equal(both[name].n, known[name].n)
+
+
+def test_a_shorter_window_asks_for_a_smaller_p_value() -> None:
+    policy = replace(PRESETS["banking"], alert_confidence=0.95)
+    counts = np.array([[[40, 0], [60, 0]], [[72, 0], [28, 0]]])
+    p = 7e-6  # of the pair (Fisher) 8.4e-6, of both groups (chi-squared) 5.1e-6
+    for alpha in (p * looks_a_year(3) / 2, p * looks_a_year(3) * 2):
+        asked = replace(policy, alpha=alpha)
+        found = [bool(breaches_of(counts, asked, seed=1, hours=hours)) for hours in (3, 720)]
+        assert found == [alpha > p * looks_a_year(3), True]
+        sieved = [bool(candidates(counts[..., np.newaxis], asked, hours=hours)) for hours in (3, 720)]
+        assert sieved == found
 
 
 def test_windows_are_sums_over_the_last_hours() -> None:
@@ -178,13 +201,16 @@ def test_the_bootstrap_rule_judges_intervals_and_says_nothing_where_a_rate_is_un
 
 
 def test_less_evidence_asked_for_means_more_false_alarms() -> None:
-    def measured(confidence: float) -> AlarmStatistics:
-        policy = replace(EAGER, alert_confidence=confidence)
-        return false_alarm_budget(policy, events_per_day=200, groups=2, streams=6, horizon_hours=1500, seed=3)
+    def measured(**asked: float) -> AlarmStatistics:
+        policy = replace(EAGER, **asked)
+        return false_alarm_budget(policy, events_per_day=200, groups=2, streams=6, horizon_hours=3000, seed=3)
 
-    strict, lax = measured(0.9995), measured(0.8)
-    assert lax.alarms > strict.alarms
-    assert lax.years < strict.years
+    for strict, lax in (
+        (measured(alert_confidence=0.9999), measured(alert_confidence=0.8)),
+        (measured(alpha=0.01), measured(alpha=0.99)),
+    ):
+        assert lax.alarms > strict.alarms
+        assert lax.years < strict.years
 
 
 def test_false_alarms_are_counted_by_metric_and_window_and_what_is_left_out_is_named() -> None:
@@ -200,7 +226,7 @@ def test_false_alarms_are_counted_by_metric_and_window_and_what_is_left_out_is_n
 
 def test_the_same_seed_gives_the_same_result_and_another_seed_another() -> None:
     def measured(seed: int) -> AlarmStatistics:
-        return false_alarm_budget(EAGER, events_per_day=100, groups=2, streams=4, horizon_hours=700, seed=seed)
+        return false_alarm_budget(EAGER, events_per_day=100, groups=2, streams=4, horizon_hours=6000, seed=seed)
 
     assert measured(8) == measured(8)
     assert measured(8) != measured(9)

@@ -20,6 +20,7 @@ from biasgov.fairness.evaluation import (
     judge,
     measure,
 )
+from biasgov.fairness.intervals import normal_quantile
 from biasgov.fairness.verdicts import at_alert_confidence, exact_value, side_of_bound
 from tests.fairness.tables import PLAN, confusion_cube, count, event_rows, only, selection_cube
 
@@ -57,11 +58,40 @@ def test_the_four_verdicts(counts, verdict, reason):
 
 def test_a_breach_asks_more_of_the_interval_than_what_people_read():
     counts = {"A": (500, 1000), "B": (358, 1000)}
-    looked_at_hourly, looked_at_once = ratio_of(counts), ratio_of(counts, replace(RATIO, alert_confidence=0.95))
-    assert looked_at_once.interval == looked_at_hourly.interval
-    assert looked_at_once.interval[1] < 0.8
-    assert (looked_at_once.verdict, looked_at_hourly.verdict) == ("breach", "inconclusive")
+    asked, read = ratio_of(counts), ratio_of(counts, replace(RATIO, alert_confidence=0.95))
+    assert read.interval == asked.interval
+    assert read.interval[1] < 0.8
+    assert (read.verdict, asked.verdict) == ("breach", "inconclusive")
     assert ratio_of({"A": (500, 1000), "B": (330, 1000)}).verdict == "breach"
+
+
+def test_looking_every_hour_of_a_year_asks_more_of_the_p_value_than_looking_once():
+    measured = ratio_of({"A": (60, 100), "B": (28, 100)}).measurement
+    (once,), (week,) = judge([measured], RATIO), judge([measured], RATIO, hours=168)
+    hours = []
+    assert week.p_adjusted == pytest.approx(once.p_adjusted * 5 * 8760 / 168)
+    for length in (3, 24, 720):
+        (one,) = judge([measured], RATIO, hours=length)
+        assert one.p_adjusted == pytest.approx(min(1.0, once.p_adjusted * 5 * 8760 / length))
+        hours.append((one.verdict, one.reason))
+    assert once.verdict == "breach"
+    assert hours == [("inconclusive", "not_significant"), ("breach", None), ("breach", None)]
+
+
+def test_an_interval_made_of_two_is_carried_by_the_quantiles_of_both():
+    counts = {"A": (160, 40, 60, 740), "B": (120, 80, 60, 740)}
+    policy = Policy(bounds={"equalized_odds_difference": Bound(None, 0.05)})
+    plain = only(evaluate(confusion_cube(counts), PLAN_A, policy, seed=1), "equalized_odds_difference", "B")
+    wide = only(
+        evaluate(confusion_cube(counts), PLAN_A, replace(policy, confidence=0.99), seed=1),
+        "equalized_odds_difference",
+        "B",
+    )
+    moved = at_alert_confidence(plain.measurement, policy)
+    assert moved.low == pytest.approx(wide.interval[0], abs=0.004)
+    assert moved.low - plain.interval[0] == pytest.approx(
+        (plain.value - plain.interval[0]) * (1 - normal_quantile(0.995) / normal_quantile(0.975))
+    )
 
 
 @given(st.integers(60, 2000), st.integers(60, 2000), st.floats(0.1, 0.9), st.floats(0.1, 0.9))

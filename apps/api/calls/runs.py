@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -66,16 +66,20 @@ def show_metrics(call: Call[None]) -> Answer:
 
 
 def _chosen(document: Mapping[str, Any], metrics: frozenset[str], attributes: frozenset[str]) -> dict[str, list[Any]]:
-    """The results of a run, and the changes of one that has them, as far as they were asked for."""
-    return {
-        name: [
+    """The results of a run, its changes and its early breaches if it has them, as far as they were asked for."""
+
+    def asked(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        return [
             each
-            for each in document[name]
+            for each in rows
             if (not metrics or each["metric"] in metrics) and (not attributes or each["attribute"] in attributes)
         ]
-        for name in ("results", "changes")
-        if name in document
-    }
+
+    chosen: dict[str, list[Any]] = {name: asked(document[name]) for name in ("results", "changes") if name in document}
+    if "early" in document:
+        parts = [{**part, "results": asked(part["results"])} for part in document["early"]]
+        chosen["early"] = [part for part in parts if part["results"]]
+    return chosen
 
 
 def _windows(given: str) -> list[str]:
