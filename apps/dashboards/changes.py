@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from apps.dashboards.group_phrases import group_phrase
+from apps.common.wording import group_phrase
 from apps.dashboards.history import CHANGE, Event
 from apps.dashboards.topics import Choice, topic_of
 from apps.dashboards.words import attribute_name, metric_digits, metric_name, number, percent

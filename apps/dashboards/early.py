@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from apps.dashboards.sentences import headline
 from apps.dashboards.words import EARLY_PERIODS, bound_text
+from apps.registry.sentences import headline
 from apps.registry.spec import Words
 
 

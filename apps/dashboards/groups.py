@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from apps.dashboards.drawings import Dot, dot, scale_of
 from apps.dashboards.palette import UNKNOWN, group_index
 from apps.dashboards.reading import Reading, Result, in_order, levels, reference_group
-from apps.dashboards.sentences import error_words
 from apps.dashboards.tables import Table, table
 from apps.dashboards.topics import Topic
 from apps.dashboards.words import (
@@ -21,6 +20,7 @@ from apps.dashboards.words import (
     number,
     percent,
 )
+from apps.registry.sentences import error_words
 from apps.registry.spec import ModelSpec
 
 _COMPARED = {

@@ -9,6 +9,8 @@ from typing import Any
 from apps.dashboards.groups import SUPPRESSED, verdict_of
 from apps.dashboards.tables import Table, table
 from apps.dashboards.words import SEVERITY_ORDER, Badge, badge, bound_text, count, interval, metric_digits, number
+from apps.registry.sentences import headline
+from apps.registry.spec import Words
 
 _ORDER = {"breach": 0, "inconclusive": 1, "not_estimable": 2, "within": 3}
 ROWS_AT_ONCE = 20
@@ -66,6 +68,15 @@ def run_summary(results: Sequence[Mapping[str, Any]]) -> str:
         f"{verdicts.count('not_estimable')} cannot be estimated" if "not_estimable" in verdicts else "",
     ]
     return "; ".join([said, *(part for part in rest if part)]) + "."
+
+
+def retraining_reviews(results: Sequence[Mapping[str, Any]], words: Words) -> tuple[str, ...]:
+    """A sentence for each attribute whose association with the decision is in breach."""
+    return tuple(
+        headline(each, words)
+        for each in results
+        if (each["metric"], each["verdict"]) == ("association", "breach") and not each["suppressed"]
+    )
 
 
 def outputs_table(results: Sequence[Mapping[str, Any]]) -> Table:

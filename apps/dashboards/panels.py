@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from apps.common.wording import capitalised, group_phrase
 from apps.dashboards.charts import Chart, bounds_of, intersection_chart, reliability_chart, trend_chart
 from apps.dashboards.early import early_sentences
-from apps.dashboards.group_phrases import capitalised, group_phrase
 from apps.dashboards.groups import GroupTable, group_table, verdict_of
 from apps.dashboards.history import Event
 from apps.dashboards.reading import Reading, Result, judged_on

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from apps.common.wording import capitalised, group_phrase
 from apps.dashboards.drawings import Sparkline, sparkline
-from apps.dashboards.group_phrases import capitalised, group_phrase
 from apps.dashboards.topics import topic_of
 from apps.dashboards.words import (
     WINDOWS,

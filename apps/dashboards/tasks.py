@@ -13,10 +13,10 @@ from django.urls import reverse
 from apps.accounts.permissions import may, may_somewhere
 from apps.common import clock
 from apps.dashboards.portfolio import PortfolioEntry, filtered
-from apps.dashboards.sentences import headline
 from apps.dashboards.topics import topic_of
 from apps.dashboards.waiting import Provider, Task
 from apps.dashboards.words import SEVERITY_ORDER, Badge, badge
+from apps.registry.sentences import headline
 from apps.registry.spec import ModelSpec, Words
 from apps.responses import selectors as responses
 from apps.responses.selectors import FindingRow
@@ -132,6 +132,7 @@ def finding_text(finding: FindingRow, words: Words | None) -> str:
         "group": finding.group,
         "reference": finding.reference,
         "value": finding.value,
+        "verdict": "breach",
     }
     return headline(result, words)
 

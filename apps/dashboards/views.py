@@ -20,7 +20,7 @@ from apps.dashboards import selectors
 from apps.dashboards.early import early_sentences
 from apps.dashboards.groups import GroupTable
 from apps.dashboards.health import health_page, objectives, silent
-from apps.dashboards.outputs import judged_rows, outputs_table, run_summary
+from apps.dashboards.outputs import judged_rows, outputs_table, retraining_reviews, run_summary
 from apps.dashboards.panels import switches
 from apps.dashboards.portfolio import FILTERS
 from apps.dashboards.providers import PROVIDERS
@@ -124,7 +124,10 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
         "policy": document["policy"],
         "versions": ", ".join(f"{name} ({n:,} decisions)" for name, n in document["versions"].items()),
         "summary": run_summary(document["results"]),
-        "early": early_sentences(document, spec.words),
+        "notices": (
+            *early_sentences(document, spec.words),
+            *retraining_reviews(document["results"], spec.words),
+        ),
         "judged": judged_rows(document["results"]),
         "outputs": outputs_table(document["results"]),
         "revisions": monitoring.revisions(run_id),

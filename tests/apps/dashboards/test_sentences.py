@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from apps.dashboards.group_phrases import group_phrase
-from apps.dashboards.sentences import coverage_sentence, headline, label_sentence, sentence
+from apps.common.wording import group_phrase
+from apps.dashboards.outputs import retraining_reviews
+from apps.dashboards.sentences import coverage_sentence, label_sentence, sentence
+from apps.registry.sentences import headline
 from apps.registry.spec import Words
 
 CREDIT = Words(("declined", "approved"), ("defaulted", "repaid"))
@@ -44,6 +46,22 @@ def test_a_ratio_below_one_reads_as_less_often() -> None:
         "Between 27 % and 31 %, judged on 30,146 decisions of the last 7 days. The bound is 20 %. "
         "All three windows agree."
     )
+
+
+def test_a_large_ratio_reads_as_a_multiple() -> None:
+    said = headline(result(value=3.25, interval=[2.9, 3.6]), CREDIT)
+    assert said == "Women are approved 3.2 times as often as men."
+    missed = headline(result(metric="fnr_ratio", value=2.5), CREDIT)
+    assert missed == "“Repaid, yet declined” happens to women 2.5 times as often as to men."
+
+
+def test_an_association_in_breach_asks_for_a_retraining_review() -> None:
+    found = result(metric="association", group=None, reference=None, value=0.18, bound={"lower": None, "upper": 0.1})
+    assert headline(found, CREDIT) == (
+        "Decisions go with sex: the association, Cramér's V, is 0.18. That asks for a retraining review."
+    )
+    assert "retraining" not in headline({**found, "verdict": "within"}, CREDIT)
+    assert retraining_reviews([result(), found, {**found, "suppressed": True}], CREDIT) == (headline(found, CREDIT),)
 
 
 def test_a_ratio_above_one_is_held_against_the_upper_bound() -> None:

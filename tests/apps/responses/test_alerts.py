@@ -81,7 +81,7 @@ def test_one_alert_lists_what_is_new_worst_first_in_plain_words(spec: ModelSpec,
     assert message.title == "Claims triage: 3 new findings, high"
     lines = message.body.splitlines()
     assert lines[0] == f"- {ready} (high)"
-    assert lines[1].startswith("- For APAC (region), “rated critical” happens 29\xa0% less often than for NA. ")
+    assert lines[1].startswith("- People from APAC are rated critical 29\xa0% less often than people from NA. ")
     assert lines[1].endswith("the bound is 0.80 to 1.25. (medium)")
     assert "the least favoured group has 0.71 times the rate" in lines[2]
     assert message.path == "/models/claims-triage/"
