@@ -67,7 +67,9 @@ def test_a_breach_asks_more_of_the_interval_than_what_people_read():
     assert read.interval == asked.interval
     assert read.interval[1] < 0.8
     assert (read.verdict, asked.verdict) == ("breach", "inconclusive")
-    assert ratio_of({"A": (500, 1000), "B": (330, 1000)}).verdict == "breach"
+    clear = ratio_of({"A": (500, 1000), "B": (330, 1000)})
+    assert (clear.verdict, clear.severity) == ("breach", "medium")
+    assert 0.8 - clear.interval[1] > 0.05 > 0.8 - at_alert_confidence(clear.measurement, RATIO).high
 
 
 def test_looking_every_hour_of_a_year_asks_more_of_the_p_value_than_looking_once():

@@ -76,7 +76,7 @@ def signed(request: ApprovalView, who: Any, at: Any) -> ApprovalView:
 def test_the_ladder_proposes_and_nothing_is_blocked_yet(spec: ModelSpec) -> None:
     answer(spec, look(spec, window="30d"))
     assert (only().state, only().automatic, only().blocked_decision_types) == ("proposed", False, ["*"])
-    assert only().reason.startswith("For APAC (region)")
+    assert only().reason.startswith("People from APAC")
     assert only().reason.endswith("(breach in the 30d window)")
     told = status(spec)
     assert (told.tier, told.restriction) == ("restrict", None)
