@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from biasgov.fairness.cube import OutcomeCube
 from biasgov.fairness.evaluation import (
     DEFAULT_POLICY,
     Bound,
@@ -159,6 +160,24 @@ class TestLabels:
         for group in ("B", None):
             assert only(results, "equalized_odds_difference", group).reason == "no_labels"
             assert only(results, "calibration_difference", group).reason == "no_labels"
+
+    def test_rates_that_need_outcomes_count_the_labelled_alone(self):
+        labelled = confusion_cube({"A": (30, 10, 20, 40), "B": (10, 5, 15, 30)})
+        both = OutcomeCube.sum([labelled, selection_cube({"A": (70, 100), "B": (5, 40)})])
+        alone, found = (evaluate(cube, self.plan, DEFAULT_POLICY, seed=1) for cube in (labelled, both))
+        for metric in ("tpr", "fpr", "fnr", "ppv", "base_rate", "accuracy"):
+            for group in ("A", "B"):
+                assert only(found, metric, group).value == only(alone, metric, group).value
+        assert only(found, "base_rate", "B").value == pytest.approx(25 / 60)
+        assert only(found, "selection_rate", "B").value == pytest.approx(20 / 100)
+
+    def test_equalised_odds_pay_for_looking_at_two_gaps(self):
+        results = evaluate(
+            confusion_cube({"A": (160, 60, 40, 740), "B": (130, 75, 70, 725)}), self.plan, DEFAULT_POLICY, seed=1
+        )
+        for group in ("B", None):
+            gaps = [only(results, name, group).measurement.p for name in ("equal_opportunity_difference", "fpr_gap")]
+            assert only(results, "equalized_odds_difference", group).measurement.p == pytest.approx(2 * min(gaps))
 
     def test_without_scores_calibration_is_not_estimable(self):
         results = evaluate(confusion_cube({"A": (9, 9, 9, 9), "B": (9, 9, 9, 9)}), self.plan, DEFAULT_POLICY, seed=1)
