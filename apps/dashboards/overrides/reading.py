@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from apps.dashboards.group_phrases import capitalised, group_phrase
+from apps.common.wording import capitalised, group_phrase
 from apps.dashboards.tables import Table, table
 from apps.dashboards.words import attribute_name, group_name, interval, percent
 from apps.monitoring import selectors as monitoring
