@@ -151,15 +151,18 @@ _disclosed = msgspec.msgpack.Decoder(tuple[DisclosedSubject, ...])
 
 
 def seal_disclosure(disclosed: tuple[DisclosedSubject, ...], public_key: bytes, *, approval: int) -> bytes:
-    """Values sealed to a person's own key, for one request. How long it is depends on little but how many they are."""
+    """Values sealed to a person's own key, for one request; the length tells little of them.
+
+    Raises VaultError if that is no key.
+    """
     content = msgspec.msgpack.encode(disclosed)
     whole = -(-len(content) // DISCLOSURE_PADDED_TO) * DISCLOSURE_PADDED_TO
     padded = len(content).to_bytes(4) + content.ljust(whole, b"\0")
-    return SUITE.encrypt(
-        padded,
-        X25519PublicKey.from_public_bytes(public_key),
-        info=DISCLOSING_INFO.pack(DISCLOSING_LABEL, approval),
-    )
+    info = DISCLOSING_INFO.pack(DISCLOSING_LABEL, approval)
+    try:
+        return SUITE.encrypt(padded, X25519PublicKey.from_public_bytes(public_key), info=info)
+    except ValueError:
+        raise VaultError("Nothing can be sealed to this key.") from None
 
 
 def open_disclosure(sealed: bytes, private_key: bytes, *, approval: int) -> tuple[DisclosedSubject, ...]:

@@ -20,7 +20,7 @@ from apps.common.errors import Refused
 from apps.vault import crypto, keys
 from apps.vault.access import ACCESS_KIND, WAITING, content_check, move
 from apps.vault.columns import halves
-from apps.vault.crypto import DisclosedSubject
+from apps.vault.crypto import DisclosedSubject, VaultError
 from apps.vault.models import VaultAccess, VaultAccessStep
 from apps.vault.pseudonyms import Pseudonymiser
 from apps.vault.purpose import entering
@@ -34,14 +34,15 @@ A_DAY = 20
 def accesses_answer() -> int:
     """Open and seal what people were given access to and ask for; answers how many were answered.
 
-    Raises VaultError or KeysUnavailable where the vault cannot be read; the request waits.
+    Where a block is damaged, or nothing can be sealed to the key, the access ends and says so. Raises KeysUnavailable
+    while the key-encryption key is out of reach; the access waits.
     """
     answered = 0
     for row in VaultAccess.objects.filter(state=VaultAccess.State.ASKED).order_by("asked_at")[:A_DAY]:
         with transaction.atomic(durable=True):
             granted = _granted(row)
             if isinstance(granted, str):
-                move(row, "refused", ACTOR, {"reason": granted}, reason=granted, public_key=None)
+                _refuse(row, granted)
                 continue
             audit.append(
                 actor=ACTOR,
@@ -55,13 +56,21 @@ def accesses_answer() -> int:
                     "subjects": len(granted.content["subjects"]),
                 },
             )
-        sealed = crypto.seal_disclosure(
-            _values(granted.content["subjects"]), bytes(row.public_key or b""), approval=row.pk
-        )
+        try:
+            values = _values(granted.content["subjects"])
+            sealed = crypto.seal_disclosure(values, bytes(row.public_key or b""), approval=row.pk)
+        except VaultError as error:
+            _refuse(row, str(error))
+            continue
         with transaction.atomic():
             detail = {"subjects": len(granted.content["subjects"])}
             answered += move(row, "sealed", ACTOR, detail, sealed=sealed, sealed_at=clock.now(), public_key=None)
     return answered
+
+
+@transaction.atomic
+def _refuse(row: VaultAccess, reason: str) -> None:
+    move(row, "refused", ACTOR, {"reason": reason}, reason=reason[:300], public_key=None)
 
 
 def _granted(row: VaultAccess) -> ApprovalInForce | str:

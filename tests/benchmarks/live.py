@@ -245,7 +245,7 @@ def pages(demo: Demo) -> list[Line]:
     form = {"username": "ines", "password": password, "csrfmiddlewaretoken": token.group(1)}
     opener.open(f"{demo.url}/sign-in/", urllib.parse.urlencode(form).encode()).close()
     measured = []
-    for name, path in (("page_inbox", "/"), ("page_model", "/models/security-triage/")):
+    for name, path in (("page_inbox", "/"), ("page_model", "/models/security-triage/"), ("page_vault", "/vault/")):
         taken = []
         for _ in range(55):
             start = time.perf_counter()

@@ -391,6 +391,24 @@ def test_the_entry_is_there_before_anything_is_opened_and_without_it_nothing_is(
     assert answer() == 1
 
 
+def test_a_damaged_block_or_a_key_that_is_none_ends_the_access_and_holds_nobody_up(
+    steward: User, compliance: User
+) -> None:
+    bad_key, good = (signed(asked_by(steward, "nobody"), compliance) for _ in range(2))
+    services.access_ask(approval_id=bad_key.id, person=steward, public_key=bytes(32), confirmed_at=clock.now())
+    open_for(good.id, steward)
+    assert answer() == 1
+    assert VaultAccess.objects.get(pk=bad_key.id).reason == "Nothing can be sealed to this key."
+    damaged = signed(asked_by(steward), compliance)
+    open_for(damaged.id, steward)
+    with side("owner"), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE vault.block NO FORCE ROW LEVEL SECURITY")
+        cursor.execute("UPDATE vault.block SET body = set_byte(body, 60, get_byte(body, 60) # 1)")
+        cursor.execute("ALTER TABLE vault.block FORCE ROW LEVEL SECURITY")
+    assert answer() == 0
+    assert "is damaged" in VaultAccess.objects.get(pk=damaged.id).reason
+
+
 def test_every_step_is_in_the_register_and_in_the_log_and_no_value_is(steward: User, compliance: User) -> None:
     identity, private = ready(steward, compliance)
     shown(identity, steward, private)
