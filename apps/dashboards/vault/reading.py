@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from apps.approvals import selectors as approvals
 from apps.approvals.selectors import ApprovalView
 from apps.audit import selectors as audit
 from apps.common import clock
-from apps.dashboards.approvals.reading import PAGES, line_of
+from apps.dashboards.approvals.reading import PAGES, ApprovalLine, line_of
 from apps.dashboards.health import covered_badge
 from apps.dashboards.waiting import Provider, Task
 from apps.dashboards.words import Badge, attribute_name, count, percent
@@ -85,16 +85,6 @@ class UploadLine:
 
 
 @dataclass(frozen=True, slots=True)
-class AccessLine:
-    title: str
-    requester: str
-    at: datetime
-    status: Badge
-    url: str
-    id: int
-
-
-@dataclass(frozen=True, slots=True)
 class ReadLine:
     """Who read attributes of how many people, for what, and why; `url` leads to the request where there was one."""
 
@@ -112,7 +102,7 @@ class VaultPage:
     summary: str
     coverage: tuple[CoverageLine, ...]
     uploads: tuple[UploadLine, ...]
-    accesses: tuple[AccessLine, ...]
+    accesses: tuple[ApprovalLine, ...]
     reads: tuple[ReadLine, ...]
     keys: KeyReport | None
     may_upload: bool
@@ -184,11 +174,11 @@ def upload_line(row: UploadRow) -> UploadLine:
     )
 
 
-def access_lines(user: Any, limit: int, *, before_id: int | None = None) -> tuple[AccessLine, ...]:
+def access_lines(user: Any, limit: int, *, before_id: int | None = None) -> tuple[ApprovalLine, ...]:
     """Requests for access that the person may read, newest first, with what became of them."""
     found = approvals.approvals_visible_to(user, kind=ACCESS, before_id=before_id, limit=limit)
     rows = vault.accesses([view.id for view in found])
-    return tuple(_access_line(view, rows.get(view.id)) for view in found)
+    return tuple(replace(line_of(view), status=access_status(view, rows.get(view.id))) for view in found)
 
 
 def access_status(view: ApprovalView, row: AccessRow | None) -> Badge:
@@ -250,17 +240,6 @@ def _said(row: UploadRow) -> str:
     if row.state == "stored":
         return f"{row.stored:,} stored, {row.replaced:,} of them in the place of earlier ones."
     return row.reason
-
-
-def _access_line(view: ApprovalView, row: AccessRow | None) -> AccessLine:
-    return AccessLine(
-        title=view.title,
-        requester=view.requester,
-        at=view.submitted_at or view.created_at,
-        status=access_status(view, row),
-        url=reverse("vault-access", args=[view.id]),
-        id=view.id,
-    )
 
 
 def _newest(action: str, limit: int, before_id: int | None) -> list[Any]:
