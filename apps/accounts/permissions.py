@@ -15,7 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import resolve_url
 from guardian.models import UserObjectPermission
 
-from apps.accounts.roles import EVERYWHERE, MATRIX, OWN, OWNER
+from apps.accounts.roles import BY_MODEL, EVERYWHERE, MATRIX, OWN, OWNER
 from apps.common import clock
 
 OWN_MODEL = "own_model"
@@ -48,7 +48,7 @@ def models_within(user: Any, verb: str) -> frozenset[int] | None:
     """The ids of the models to which `user` may do `verb`; None where that is every model there is.
 
     A role held for some models only reaches as far as an owner of those models would, within its own column of the
-    matrix: pages about the whole house (the audit log, the board) stay closed.
+    matrix: pages about the whole house (the board) stay closed, but for those that can be narrowed (`BY_MODEL`).
     """
     cells = MATRIX[verb]
     owners = cells.get(OWNER)
@@ -58,7 +58,7 @@ def models_within(user: Any, verb: str) -> frozenset[int] | None:
             continue
         if scope is None or owners == EVERYWHERE:
             return None
-        within |= scope if owners == OWN else set()
+        within |= scope if owners == OWN or verb in BY_MODEL else set()
     if owners == EVERYWHERE and (OWNER in grants_of(user) or owned_model_ids(user)):
         return None
     return frozenset(within | owned_model_ids(user)) if owners == OWN else frozenset(within)

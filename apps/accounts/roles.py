@@ -143,6 +143,10 @@ PERMISSIONS = _read(_TABLE)
 MATRIX: dict[str, dict[str, str]] = {each.verb: each.cells for each in PERMISSIONS}
 
 
+BY_MODEL = frozenset({"audit.view"})
+"""Of the whole house, but shown to a person whose role is held for some models as far as it concerns those."""
+
+
 def reach(verb: str, role: str) -> str:
     """`EVERYWHERE`, `OWN` or "". Raises KeyError for an unknown verb: a typing error must never pass as a no."""
     return MATRIX[verb].get(role, "")

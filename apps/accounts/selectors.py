@@ -64,6 +64,16 @@ def mail_addresses(ids: Collection[int]) -> dict[int, str]:
     return dict(reachable.values_list("pk", "email"))
 
 
+def names_by_username(usernames: Iterable[str]) -> dict[str, str]:
+    """{user name: the name that people know them by}, of those that exist."""
+    return {each.username: each.display_name for each in User.objects.filter(username__in=set(usernames))}
+
+
+def usernames() -> list[str]:
+    """The user names of everybody, for choosing one."""
+    return list(User.objects.order_by("username").values_list("username", flat=True)[:500])
+
+
 def person(username: str) -> User:
     """The person of that user name; raises User.DoesNotExist."""
     return User.objects.get(username=username)

@@ -22,6 +22,7 @@ from apps.approvals.selectors import REMARK, ApprovalView, digest_of, may_read, 
 from apps.audit import services as audit
 from apps.common import clock
 from apps.common.errors import Refused
+from apps.registry.selectors import slug_of
 from biasgov.audit.encoding import plain
 
 CONFIRMED_FOR = timedelta(minutes=5)
@@ -383,6 +384,7 @@ def _note(
         actor=actor,
         action=f"approval.{event}",
         subject=f"approval:{row.pk}",
+        model=slug_of(row.model_id),
         detail={
             "kind": row.kind,
             "about": row.subject,

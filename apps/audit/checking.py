@@ -7,13 +7,13 @@ from datetime import timedelta
 from django.conf import settings
 
 from apps.audit.guards import guard_faults
-from apps.audit.keys import head_file, public_key
+from apps.audit.keys import head_file, known_keys
 from apps.audit.models import AuditLeaf, AuditPending
 from apps.audit.sealing import SIGN_OF_LIFE
 from apps.audit.selectors import continues
 from apps.audit.verification import verification_latest
 from apps.common import clock
-from biasgov.audit.heads import HeadError, HeadFile, SignedHead, check_signature
+from biasgov.audit.heads import HeadError, HeadFile, SignedHead, check_by_one_of
 
 LATE = timedelta(minutes=15)
 """How much longer than promised a tree head may take before that is an alarm."""
@@ -34,7 +34,7 @@ def _head_faults(heads: HeadFile) -> dict[str, str]:
     try:
         last = heads.last()
         if last is not None:
-            check_signature(last, public_key())
+            check_by_one_of(last, known_keys())
     except (HeadError, OSError) as error:
         return {"heads": f"The file of signed tree heads cannot be relied on: {error}."}
     if last is None:

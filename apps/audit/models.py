@@ -3,7 +3,26 @@
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
+from django.db.models import Case, F, Func, TextField, Value, When
+from django.db.models.fields.json import KT
+from django.db.models.functions import Concat, Substr, Upper
+
+FAMILY = Func(F("action"), Value("."), Value(1), function="split_part", output_field=TextField())
+"""The part of an action in front of its dot."""
+
+ABOUT = Case(
+    When(subject__startswith="model:", then=Substr("subject", 7)), default=KT("detail__model"), output_field=TextField()
+)
+"""The slug of the model that an entry concerns."""
+
+WORDS = ("text", "reason", "note", "message", "title", "name")
+"""The parts of a detail that people wrote or that are written for them."""
+
+_PARTS = ("actor", "action", "subject", *(KT(f"detail__{name}") for name in WORDS))
+SAID = Concat(*(part for each in _PARTS for part in (each, Value(" "))), output_field=TextField())
+"""What an entry says in words: without digests and figures, which would swell its index."""
 
 
 class AuditEntry(models.Model):
@@ -20,10 +39,13 @@ class AuditEntry(models.Model):
         db_table = "audit_entry"
         ordering = ["-id"]
         indexes = [
-            models.Index(fields=["at"], name="audit_entry_at"),
-            models.Index(fields=["actor", "-id"], name="audit_entry_actor"),
-            models.Index(fields=["action", "-id"], name="audit_entry_action"),
-            models.Index(fields=["subject", "-id"], name="audit_entry_subject"),
+            models.Index(fields=["at", "id"], name="audit_entry_time"),
+            models.Index(fields=["actor", "at", "id"], name="audit_entry_who"),
+            models.Index(fields=["action", "at", "id"], name="audit_entry_kind"),
+            models.Index(FAMILY, "at", "id", name="audit_entry_family"),
+            models.Index(fields=["subject", "at", "id"], name="audit_entry_object"),
+            models.Index(ABOUT, "at", "id", name="audit_entry_about"),
+            GinIndex(OpClass(Upper(SAID), "gin_trgm_ops"), name="audit_entry_said"),
         ]
 
     def __str__(self) -> str:

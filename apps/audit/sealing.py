@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
@@ -17,7 +18,8 @@ from apps.audit.keys import head_file, signing_key
 from apps.audit.services import append, integrate
 from apps.audit.stamping import stamp
 from apps.common import clock
-from biasgov.audit.heads import HeadFile, SignedHead, log_id, sign
+from apps.common.errors import Refused
+from biasgov.audit.heads import HeadError, HeadFile, SignedHead, log_id, sign
 from biasgov.audit.merkle import TreeHead
 from biasgov.audit.stamps import StampError
 
@@ -48,23 +50,57 @@ def log_seal() -> SignedHead | None:
         return _seal(heads, clock.now()) if ours else None
 
 
-def heads_begin_anew(*, reason: str) -> SignedHead:
+def heads_begin_anew(*, actor: str, reason: str) -> tuple[SignedHead, Path]:
     """Set the file of heads aside and begin another, after a fork that people have looked into.
 
-    The old file is kept beside the new one, under the time in its name; that and the reason are in the log.
-    Raises FileNotFoundError if there is no file of heads yet.
+    The old file is kept beside the new one, under the time in its name; that and the reason are in the log. Answers the
+    new head, and where the old file is.
+
+    Raises
+    ------
+    Refused
+        There is no file of heads; no reason is given; the log continues the last head, so that nothing forked; or a
+        head is just being signed.
     """
+    if not reason.strip():
+        raise Refused("reason", "Say why: what was restored, from when, and who looked into it.")
     heads, now = head_file(), clock.now()
     with heads.locked() as ours:
         if not ours:
-            raise BlockingIOError("a tree head is just being signed: try again")
-        aside = heads.path.with_name(f"{heads.path.stem}-until-{now:%Y%m%dT%H%M%SZ}.jsonl")
-        heads.path.rename(aside)
-        append(
-            actor=ACTOR, action="audit.heads_begun_anew", subject=SUBJECT, detail={"reason": reason, "kept": aside.name}
-        )
+            raise Refused("heads", "A tree head is just being signed: try again.", code="busy")
+        aside = heads.path.with_name(f"{heads.path.stem}-until-{now:%Y%m%dT%H%M%S.%fZ}.jsonl")
+        _demand_fork(heads)
+        _set_aside(heads.path, aside, actor, reason.strip())
         integrate()
-        return _sign(heads, None, now)
+        return _sign(heads, None, now), aside
+
+
+def _demand_fork(heads: HeadFile) -> None:
+    try:
+        last = heads.last()
+    except HeadError:
+        return
+    if last is None:
+        raise Refused("heads", f"There is no signed head in {heads.path}.", code="missing")
+    if selectors.continues(last):
+        raise Refused("heads", "The log continues its last signed head: there is nothing to begin anew.", code="whole")
+
+
+def _set_aside(path: Path, aside: Path, actor: str, reason: str) -> None:
+    try:
+        with transaction.atomic():
+            append(
+                actor=actor,
+                action="audit.heads_begun_anew",
+                subject=SUBJECT,
+                detail={"reason": reason, "kept": aside.name},
+            )
+            path.rename(aside)
+    except BaseException:
+        # Without its entry the old file stays in its place.
+        if aside.exists() and not path.exists():
+            aside.rename(path)
+        raise
 
 
 def _seal(heads: HeadFile, now: datetime) -> SignedHead | None:

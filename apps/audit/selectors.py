@@ -2,20 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db import connection
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, QuerySet
 
-from apps.audit.models import AuditEntry, AuditLeaf, AuditNode
+from apps.audit.models import ABOUT, FAMILY, SAID, AuditEntry, AuditLeaf, AuditNode
 from biasgov.audit import merkle
 from biasgov.audit.encoding import entry_hash
 from biasgov.audit.heads import SignedHead
 from biasgov.audit.merkle import ConsistencyProof, InclusionProof, Nodes, TreeHead
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """One entry. model: the slug of the model that it concerns, "" for none."""
+
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    detail: dict[str, Any]
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """Which entries. action: a kind (``finding.closed``), or a family of them (``finding.``).
+
+    within: only what concerns these models (slugs); None for everything. text: part of what is said, in any case.
+    """
+
+    actor: str = ""
+    action: str = ""
+    subject: str = ""
+    model: str = ""
+    text: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    within: frozenset[str] | None = None
+
+    @property
+    def about(self) -> frozenset[str] | None:
+        """The models that remain; None for everything."""
+        if not self.model:
+            return self.within
+        return frozenset({self.model}) & (self.within if self.within is not None else {self.model})
 
 
 def entries(
@@ -27,21 +65,84 @@ def entries(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> QuerySet[AuditEntry]:
-    """The log, newest first. `action` and `subject` match from their beginning, `text` anywhere in the three."""
-    found = AuditEntry.objects.order_by("-id").select_related("leaf")
+    """The log, the latest first; the parameters as in `LogFilter`."""
+    found = AuditEntry.objects.order_by("-at", "-id")
     if actor:
         found = found.filter(actor=actor)
-    if action:
-        found = found.filter(action__startswith=action)
+    if action.endswith("."):
+        found = found.alias(family=FAMILY).filter(family=action[:-1])
+    elif action:
+        found = found.filter(action=action)
     if subject:
-        found = found.filter(subject__startswith=subject)
+        found = found.filter(subject=subject)
     if text:
-        found = found.filter(Q(actor__icontains=text) | Q(action__icontains=text) | Q(subject__icontains=text))
+        found = found.alias(said=SAID).filter(said__icontains=text)
     if since:
         found = found.filter(at__gte=since)
     if until:
         found = found.filter(at__lt=until)
     return found
+
+
+def log_page(wanted: LogFilter, *, before_id: int | None = None, limit: int) -> list[EntryView]:
+    """At most `limit` entries, the latest first, from the one behind `before_id` on."""
+    found = _matching(wanted)
+    last = AuditEntry.objects.filter(pk=before_id).values_list("at", "pk").first() if before_id else None
+    if last is not None:
+        at, pk = last
+        found = found.filter(at__lte=at).exclude(at=at, pk__gte=pk)
+    return [_view(entry) for entry in _of_models(found, wanted.about, limit)]
+
+
+def log_entry(entry_id: int, *, within: frozenset[str] | None = None) -> EntryView | None:
+    """One entry; None if it is not there, or does not concern one of the models `within`."""
+    found = AuditEntry.objects.annotate(about=ABOUT).filter(pk=entry_id)
+    if within is not None:
+        found = found.filter(about__in=within)
+    entry = found.first()
+    return None if entry is None else _view(entry)
+
+
+def matching_ids(wanted: LogFilter, *, limit: int) -> list[int]:
+    """The numbers of at most `limit` matching entries, the latest first."""
+    return [entry.pk for entry in _of_models(_matching(wanted), wanted.about, limit)]
+
+
+def _matching(wanted: LogFilter) -> QuerySet[AuditEntry]:
+    return entries(
+        actor=wanted.actor,
+        action=wanted.action,
+        subject=wanted.subject,
+        text=wanted.text,
+        since=wanted.since,
+        until=wanted.until,
+    )
+
+
+def _of_models(found: QuerySet[AuditEntry], models: frozenset[str] | None, limit: int) -> Sequence[AuditEntry]:
+    """The first `limit`, by an ordered index for each model: an index over several is not in order."""
+    described = found.annotate(about=ABOUT)
+    if models is None:
+        return list(described[:limit])
+    rows = [entry for model in sorted(models) for entry in described.filter(about=model)[:limit]]
+    return sorted(rows, key=lambda entry: (entry.at, entry.pk), reverse=True)[:limit]
+
+
+def _view(entry: AuditEntry) -> EntryView:
+    return EntryView(
+        id=entry.pk,
+        at=entry.at,
+        actor=entry.actor,
+        action=entry.action,
+        subject=entry.subject,
+        detail=entry.detail,
+        model=getattr(entry, "about", None) or "",
+    )
+
+
+def place_of(entry_id: int) -> int | None:
+    """The place of an entry in the tree, counted from 0; None before it has one."""
+    return AuditLeaf.objects.filter(entry_id=entry_id).values_list("leaf_index", flat=True).first()
 
 
 def entry_at(leaf_index: int) -> int | None:

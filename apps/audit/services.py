@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import LockNotAvailable
 
 from apps.audit.models import AuditEntry, AuditLeaf, AuditNode, AuditPending
 from apps.audit.selectors import content_hash, node_reader, tree_size
@@ -13,11 +14,10 @@ from apps.common import clock
 from biasgov.audit import merkle
 from biasgov.audit.encoding import entry_hash, plain
 
-_SEQUENCER_LOCK = 7_301_001
 BATCH = 5_000
 
 
-def append(*, actor: str, action: str, subject: str, detail: Mapping[str, Any] | None = None) -> int:
+def append(*, actor: str, action: str, subject: str, model: str = "", detail: Mapping[str, Any] | None = None) -> int:
     """Write one entry in the caller's transaction and return its number.
 
     Takes no lock that another writer could wait for. What it records and the entry are kept or lost together.
@@ -30,6 +30,9 @@ def append(*, actor: str, action: str, subject: str, detail: Mapping[str, Any] |
         What happened, dotted and in the past tense: ``finding.acknowledged``.
     subject
         What it happened to: ``model:claims-triage``, ``finding:12``.
+    model
+        The slug of the model that it concerns, where the subject is not the model itself; kept in the detail. By it
+        people whose role is held for some models see what concerns those.
     detail
         JSON values only; never a protected attribute of a person, a secret or a password.
 
@@ -41,7 +44,7 @@ def append(*, actor: str, action: str, subject: str, detail: Mapping[str, Any] |
     if not (actor and action and subject):
         raise ValueError(f"an audit entry needs actor, action and subject, not {actor!r}, {action!r}, {subject!r}")
     at = clock.now()
-    content = plain(dict(detail or {}))
+    content = plain({**(detail or {}), **({"model": model} if model else {})})
     digest = entry_hash(at=at, actor=actor, action=action, subject=subject, detail=content)
     entry = AuditEntry.objects.create(
         at=at, actor=actor, action=action, subject=subject, detail=content, leaf_hash=digest
@@ -57,17 +60,20 @@ def integrate() -> int:
     content and not copied from its `leaf_hash`: `verify` tells when the two differ.
     """
     placed = 0
-    while batch := _integrate_batch():
-        placed += batch
+    try:
+        while batch := _integrate_batch():
+            placed += batch
+    except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
     return placed
 
 
 @transaction.atomic
 def _integrate_batch() -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_SEQUENCER_LOCK])
-        if not cursor.fetchone()[0]:
-            return 0
+        # In this mode it keeps out another sequencer and no writer. An advisory lock could be held by anybody.
+        cursor.execute("LOCK TABLE audit_pending IN SHARE UPDATE EXCLUSIVE MODE NOWAIT")
     waiting = list(AuditPending.objects.order_by("entry_id").values_list("entry_id", flat=True)[:BATCH])
     if not waiting:
         return 0

@@ -8,13 +8,15 @@ machine it runs on; who does not trust that takes an export and `biasgov verify-
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.db import transaction
 
 from apps.audit import selectors
-from apps.audit.keys import head_file, public_key
+from apps.audit.keys import head_file, known_keys
 from apps.audit.models import AuditEntry, AuditLeaf, AuditPending, AuditVerification
 from apps.audit.services import append
 from apps.common import clock
@@ -101,7 +103,7 @@ def _portion(check: AuditVerification) -> None:
     frontier = merkle.Frontier(check.checked, map(bytes, check.peaks))
     faults = _Faults(check.faults)
     signed = head_file().beyond(check.checked + 1)
-    waiting = next(signed, None)
+    waiting, keys = next(signed, None), known_keys()
     leaves = AuditLeaf.objects.filter(leaf_index__gte=check.checked, leaf_index__lt=check.size)
     for leaf in leaves.select_related("entry").order_by("leaf_index")[:BATCH]:
         if leaf.leaf_index != frontier.size:
@@ -110,7 +112,7 @@ def _portion(check: AuditVerification) -> None:
         frontier.append(bytes(leaf.leaf_hash))
         while waiting is not None and waiting.size <= frontier.size:
             check.heads += 1
-            _check_head(waiting, frontier.head, faults)
+            _check_head(waiting, frontier.head, keys, faults)
             waiting = next(signed, None)
     complete = frontier.size == check.size
     stopped = frontier.size == check.checked and not complete
@@ -131,10 +133,12 @@ def _check_entry(leaf: AuditLeaf, faults: _Faults) -> None:
         faults.add(f"entry {leaf.entry_id:,} carries a hash of other content")
 
 
-def _check_head(signed: SignedHead, found: merkle.TreeHead, faults: _Faults) -> None:
+def _check_head(
+    signed: SignedHead, found: merkle.TreeHead, keys: Mapping[bytes, Ed25519PublicKey], faults: _Faults
+) -> None:
     said = f"the head of size {signed.size:,} signed at {signed.signed_at:%Y-%m-%d %H:%M} UTC"
     try:
-        heads.check_signature(signed, public_key())
+        heads.check_by_one_of(signed, keys)
     except HeadError as error:
         faults.add(str(error))
     if signed.size < found.size:

@@ -59,6 +59,7 @@ _PAGES = (
             "vault-access-new",
         ),
     ),
+    ("Audit", "audit", "audit.view", ("audit", "audit-entry")),
     ("Health", "health", "health.view", ("health", "deliveries")),
     (
         "People",

@@ -18,6 +18,7 @@ urlpatterns = [
     path("", include("apps.dashboards.approvals.urls")),
     path("", include("apps.dashboards.notifications.urls")),
     path("", include("apps.dashboards.board.urls")),
+    path("", include("apps.dashboards.audit.urls")),
     path("", include("apps.dashboards.people.urls")),
     path("", include("apps.dashboards.complaints.urls")),
     path("", include("apps.dashboards.incidents.urls")),

@@ -26,6 +26,7 @@ from apps.dashboards.portfolio import FILTERS
 from apps.dashboards.providers import PROVIDERS
 from apps.dashboards.responses.reading import ladder, response_panel
 from apps.dashboards.tables import Table
+from apps.dashboards.taken import taken
 from apps.dashboards.tasks import Portfolio, finding_rows, greeting
 from apps.dashboards.topics import Choice, choose
 from apps.dashboards.waiting import waiting
@@ -109,6 +110,7 @@ def model_table(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     tables = {each.table.key: each.table for each in _tabled(panel)} if panel else {}
     if key not in tables:
         raise Http404("This page has no such table.")
+    taken(request, f"the table {key} ({choice.window})", subject=f"model:{spec.slug}")
     return _csv(tables[key], f"{spec.slug}-{key}-{choice.window}")
 
 
@@ -145,6 +147,7 @@ def run_evidence(request: HttpRequest, run_id: int) -> HttpResponse:
         "document_digest": row.document_digest,
         "cubes_digest": row.cubes_digest,
     }
+    taken(request, "the evidence", subject=f"run:{run_id}", model=spec.slug)
     body = json.dumps(evidence, indent=1, ensure_ascii=False, sort_keys=True)
     headers = {"Content-Disposition": f'attachment; filename="{spec.slug}-run-{run_id}.json"'}
     return HttpResponse(body, content_type="application/json", headers=headers)
@@ -156,6 +159,7 @@ def run_table(request: HttpRequest, run_id: int) -> HttpResponse:
     """All outputs of a run as CSV."""
     _, spec = _visible_run(request, run_id)
     document = monitoring.run_documents([run_id])[run_id]
+    taken(request, "the table of outputs", subject=f"run:{run_id}", model=spec.slug)
     return _csv(outputs_table(document["results"]), f"{spec.slug}-run-{run_id}")
 
 

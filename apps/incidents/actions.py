@@ -14,6 +14,7 @@ from apps.common.errors import Refused
 from apps.incidents import states, steps
 from apps.incidents.checks import check_text
 from apps.incidents.models import Action, Incident
+from apps.registry.selectors import slug_of
 
 PLAN = "remediation.plan"
 
@@ -109,5 +110,6 @@ def _record(action: Action, event: str, actor: str, detail: dict[str, str], text
         actor=actor,
         action=f"case.{event}",
         subject=f"case:{action.case_id}",
+        model=slug_of(action.model_id),
         detail={**told, **({"text": text} if text else {})},
     )

@@ -21,6 +21,7 @@ from apps.incidents.checks import check_text
 from apps.incidents.clocks import COMPLAINT_RULES, DEFAULT_COMPLAINT_RULE
 from apps.incidents.models import Complaint, ComplaintStep, Incident
 from apps.incidents.opening import incident_open
+from apps.registry.selectors import slug_of
 from apps.registry.spec import ModelSpec
 
 RECORD = "complaint.record"
@@ -219,6 +220,7 @@ def _record(complaint: Complaint, event: str, before: str, actor: str, text: str
         actor=actor,
         action=f"complaint.{event}",
         subject=f"complaint:{complaint.pk}",
+        model=slug_of(complaint.model_id),
         detail={**detail, "state": complaint.state},
     )
 

@@ -17,6 +17,7 @@ from apps.common import clock
 from apps.common.errors import Refused
 from apps.incidents import states
 from apps.incidents.models import Incident, IncidentStep
+from apps.registry.selectors import slug_of
 
 MANAGE = "incident.manage"
 
@@ -109,5 +110,6 @@ def _write(
         actor=actor,
         action=f"incident.{event}",
         subject=f"incident:{incident.pk}",
+        model=slug_of(incident.model_id),
         detail={**told, **({"text": text} if text else {}), "state": incident.state},
     )

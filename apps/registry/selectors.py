@@ -72,6 +72,21 @@ def model_id_of(slug: str) -> int | None:
     return MonitoredModel.objects.filter(slug=slug).values_list("pk", flat=True).first()
 
 
+def names_of(slugs: Iterable[str]) -> dict[str, str]:
+    """{slug: name} of the models that exist."""
+    return dict(MonitoredModel.objects.filter(slug__in=set(slugs)).values_list("slug", "name"))
+
+
+def slugs_of(model_ids: Iterable[int]) -> frozenset[str]:
+    """The slugs of these models."""
+    return frozenset(MonitoredModel.objects.filter(pk__in=set(model_ids)).values_list("slug", flat=True))
+
+
+def slug_of(model_id: int | None) -> str:
+    """The slug of the model with that id, "" for none; raises MonitoredModel.DoesNotExist."""
+    return "" if model_id is None else MonitoredModel.objects.values_list("slug", flat=True).get(pk=model_id)
+
+
 _kept: dict[str, tuple[Any, ModelSpec]] = {}
 
 

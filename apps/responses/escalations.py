@@ -8,6 +8,7 @@ from datetime import datetime
 
 from apps.audit import services as audit
 from apps.common import clock
+from apps.registry.selectors import slug_of
 from apps.responses import ladder
 from apps.responses.ladder import rank
 from apps.responses.models import Cause, Finding
@@ -65,7 +66,11 @@ def escalation_answered(*, cause_id: int, incident_id: int) -> None:
     """Note which incident looks after a cause."""
     if Cause.objects.filter(pk=cause_id).exclude(incident_id=incident_id).update(incident_id=incident_id):
         audit.append(
-            actor=SYSTEM, action="cause.incident", subject=f"cause:{cause_id}", detail={"incident": incident_id}
+            actor=SYSTEM,
+            action="cause.incident",
+            subject=f"cause:{cause_id}",
+            model=slug_of(Cause.objects.values_list("model_id", flat=True).get(pk=cause_id)),
+            detail={"incident": incident_id},
         )
 
 
@@ -78,7 +83,8 @@ def _escalation(cause_id: int, findings: Sequence[Finding], detected_at: datetim
             actor=SYSTEM,
             action="cause.escalated",
             subject=f"cause:{cause_id}",
-            detail={"model": worst.model_id, "findings": [row.id for row in rows], "severity": worst.severity},
+            model=slug_of(worst.model_id),
+            detail={"findings": [row.id for row in rows], "severity": worst.severity},
         )
     return Escalation(
         cause_id=cause_id,

@@ -94,7 +94,11 @@ def gateway_retire(*, gateway_id: int, person: User) -> None:
     if Gateway.objects.filter(pk=gateway_id, retired_at=None).update(retired_at=clock.now()) != 1:
         raise Refused("gateway", f"{gateway.name} is retired.", code="retired")
     audit.append(
-        actor=person.actor, action="gateway.retired", subject=f"gateway:{gateway_id}", detail={"name": gateway.name}
+        actor=person.actor,
+        action="gateway.retired",
+        subject=f"gateway:{gateway_id}",
+        model=registry.slug_of(gateway.model_id),
+        detail={"name": gateway.name},
     )
     _settle(gateway.model_id)
 
@@ -143,5 +147,6 @@ def _record(gateway: Gateway, sequence: int, status: ModelStatus, actor: str) ->
         actor=actor,
         action="status.acknowledged",
         subject=f"gateway:{gateway.pk}",
+        model=registry.slug_of(gateway.model_id),
         detail={"gateway": gateway.name, "sequence": sequence, "restriction": carried},
     )

@@ -132,7 +132,11 @@ def _record(restriction: Restriction, event: str, before: str, actor: str, detai
         at=clock.now(),
     )
     audit.append(
-        actor=actor, action=f"restriction.{event}", subject=f"restriction:{restriction.pk}", detail=dict(detail)
+        actor=actor,
+        action=f"restriction.{event}",
+        subject=f"restriction:{restriction.pk}",
+        model=registry.slug_of(restriction.model_id),
+        detail=detail,
     )
 
 

@@ -12,6 +12,7 @@ from apps.accounts.permissions import demand
 from apps.audit import services as audit
 from apps.common import clock
 from apps.common.errors import Refused
+from apps.registry.selectors import slug_of
 from apps.responses.ladder import rank
 from apps.responses.models import Finding, Silence
 from biasgov.fairness.response_plan import SEVERITIES
@@ -58,8 +59,8 @@ def silence_set(*, model_id: int, until: datetime, reason: str, person: User, fi
         actor=person.actor,
         action="silence.set",
         subject=f"silence:{silence.pk}",
+        model=slug_of(model_id),
         detail={
-            "model": model_id,
             "finding": finding_id,
             "until": until.isoformat(),
             "severity": silence.severity,
@@ -79,7 +80,12 @@ def silence_end(*, silence_id: int, person: User) -> None:
     now = clock.now()
     if Silence.objects.filter(pk=silence_id, ended_at=None, until__gt=now).update(ended_at=now) != 1:
         raise Refused("silence", f"Silence {silence_id} has ended.", code="ended")
-    audit.append(actor=person.actor, action="silence.ended", subject=f"silence:{silence_id}")
+    audit.append(
+        actor=person.actor,
+        action="silence.ended",
+        subject=f"silence:{silence_id}",
+        model=slug_of(silence.model_id),
+    )
 
 
 def silences_of(model_id: int) -> tuple[Silence, ...]:

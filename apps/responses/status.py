@@ -12,6 +12,7 @@ from django.conf import settings
 
 from apps.audit import services as audit
 from apps.common import clock
+from apps.registry.selectors import slug_of
 from apps.registry.spec import ModelSpec
 from apps.responses import ladder
 from apps.responses.ladder import height
@@ -44,7 +45,7 @@ def status_settle(model_id: int) -> ModelStatus:
         audit.append(
             actor=SYSTEM,
             action="status.changed",
-            subject=f"model:{model_id}",
+            subject=f"model:{slug_of(model_id)}",
             detail={"sequence": found.sequence, "tier": tier, "restriction": restriction_id},
         )
     if in_force is not None and in_force.sequence is None:

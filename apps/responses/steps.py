@@ -10,6 +10,7 @@ from django.db import connection
 
 from apps.audit import services as audit
 from apps.common import clock
+from apps.registry.selectors import slug_of
 from apps.responses import ladder
 from apps.responses.models import Finding, FindingTransition
 
@@ -89,4 +90,10 @@ def record(
         detail=dict(detail),
     )
     about = {"metric": finding.metric, "attribute": finding.attribute, "group": finding.group, "run": run_id}
-    audit.append(actor=actor, action=f"finding.{name}", subject=f"finding:{finding.pk}", detail={**about, **detail})
+    audit.append(
+        actor=actor,
+        action=f"finding.{name}",
+        subject=f"finding:{finding.pk}",
+        model=slug_of(finding.model_id),
+        detail={**about, **detail},
+    )

@@ -74,7 +74,8 @@ def retraining_check(
         actor=actor,
         action=f"retraining.{state}",
         subject=f"retraining:{row.pk}",
-        detail={"model": model.slug, **manifest.to_dict(), "reasons": [reason.code for reason in reasons]},
+        model=model.slug,
+        detail={**manifest.to_dict(), "reasons": [reason.code for reason in reasons]},
     )
     return _read(row.pk)
 
@@ -122,6 +123,7 @@ def retraining_release(approval: ApprovalView, actor: str) -> datetime | None:
         actor=actor,
         action="retraining.released",
         subject=approval.subject,
+        model=approval.model_slug,
         detail={"approval": approval.id, "digest": approval.digest},
     )
     return None

@@ -129,6 +129,14 @@ def check_signature(signed: SignedHead, key: Ed25519PublicKey) -> None:
         raise HeadError(f"the signature of the head of size {signed.size:,} does not fit it") from None
 
 
+def check_by_one_of(signed: SignedHead, keys: Mapping[bytes, Ed25519PublicKey]) -> None:
+    """Raises HeadError unless one of `keys` (by log id) signed this head."""
+    key = keys.get(signed.log_id)
+    if key is None:
+        raise HeadError(f"the head of size {signed.size:,} names another key")
+    check_signature(signed, key)
+
+
 class HeadFile:
     """The heads that were signed, oldest first, in a file that only ever grows. It need not exist yet."""
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, connection, transaction
 
 from apps.audit import sealing, selectors
 from apps.audit.checking import log_faults
@@ -151,20 +154,65 @@ def test_an_entry_rewritten_with_its_leaf_and_nodes_is_found_by_the_head() -> No
     assert set(log_faults()) == {"forked", "broken"}
 
 
+REASON = "restored from the backup of 4 May; looked into by Aude"
+
+
+def restored() -> None:
+    """The log as a backup from before its first head has it, with two entries since."""
+    rewritten("TRUNCATE audit_node, audit_leaf, audit_pending, audit_verification, audit_entry")
+    written(2)
+
+
 def test_after_a_fork_people_begin_anew_and_the_old_heads_are_kept(head_path: Path) -> None:
     grown()
     before = head_path.read_bytes()
     with clock.frozen(at(10)):
-        rewritten("TRUNCATE audit_node, audit_leaf, audit_pending, audit_verification, audit_entry")
-        written(2)
+        restored()
+        assert "forked" in log_faults()
         with side("compute"):
-            fresh = sealing.heads_begin_anew(reason="restored from the backup of 4 May")
-        assert "forked" not in log_faults()
+            call_command("audit_heads_begin_anew", reason=REASON)
+        assert log_faults() == {}
     (kept,) = head_path.parent.glob("tree-heads-until-*.jsonl")
     assert kept.read_bytes() == before
-    assert head_file().last() == fresh
     entry = AuditEntry.objects.get(action="audit.heads_begun_anew")
-    assert entry.detail == {"reason": "restored from the backup of 4 May", "kept": kept.name}
+    assert entry.detail == {"reason": REASON, "kept": kept.name}
+    assert entry.actor.startswith("operator:")
+    fresh = head_file().last()
+    assert fresh is not None
+    assert fresh.size == 4
+    assert checked().is_intact
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_beginning_anew_needs_a_reason(reason: str, head_path: Path) -> None:
+    grown()
+    restored()
+    with side("compute"), pytest.raises(CommandError, match="Say why"):
+        call_command("audit_heads_begin_anew", reason=reason)
+    assert list(head_path.parent.glob("*until*")) == []
+
+
+def test_a_log_that_continues_its_heads_does_not_begin_anew(head_path: Path) -> None:
+    with side("compute"), pytest.raises(CommandError, match="no signed head"):
+        call_command("audit_heads_begin_anew", reason=REASON)
+    grown()
+    before = head_path.read_bytes()
+    with side("compute"), pytest.raises(CommandError, match="nothing to begin anew"):
+        call_command("audit_heads_begin_anew", reason=REASON)
+    assert head_path.read_bytes() == before
+
+
+def test_the_old_heads_stay_where_they_are_without_their_entry(head_path: Path) -> None:
+    grown()
+    before = head_path.read_bytes()
+    restored()
+    with side("owner"), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE audit_entry ADD CONSTRAINT broken CHECK (false) NOT VALID")
+    with side("compute"), pytest.raises(IntegrityError), transaction.atomic():
+        sealing.heads_begin_anew(actor="operator:tests", reason=REASON)
+    assert head_path.read_bytes() == before
+    assert list(head_path.parent.glob("*until*")) == []
 
 
 def test_heads_by_another_key_are_an_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,13 +222,23 @@ def test_heads_by_another_key_are_an_alarm(monkeypatch: pytest.MonkeyPatch) -> N
         assert "names another key" in log_faults()["heads"]
 
 
-def test_a_new_key_is_told_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_key_is_told_in_the_log_and_the_old_heads_stay_good(tmp_path: Path, settings: Any) -> None:
     grown()
-    monkeypatch.setattr(sealing, "signing_key", lambda: Ed25519PrivateKey.from_private_bytes(bytes(32)))
+    keys = tmp_path / "keys" / "web"
+    keyring.generate(tmp_path)
+    old = keys / "audit_public.until-2026-05-04.key"
+    old.touch(mode=0o600)
+    old.write_text(public_key().public_bytes_raw().hex())
+    settings.KEYRING = keyring.locate(tmp_path, side="test")
     with clock.frozen(at(20)):
+        assert log_faults() == {}
         written()
         assert sealed()
-    assert AuditEntry.objects.latest("id").action == "audit.key_changed"
+        assert AuditEntry.objects.latest("id").action == "audit.key_changed"
+        assert log_faults() == {}
+    assert checked().is_intact
+    old.unlink()
+    assert "names another key" in checked().faults[0]
 
 
 def test_heads_that_cannot_be_read_are_an_alarm(head_path: Path) -> None:

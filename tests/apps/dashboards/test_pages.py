@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.services import ownership_grant
+from apps.audit.selectors import entries
 from apps.common import clock
 from apps.monitoring import selectors as monitoring
 from apps.registry.models import MonitoredModel
@@ -267,3 +268,17 @@ def test_no_page_carries_an_inline_script_or_style(hiring: ModelSpec) -> None:
         assert " style=" not in page, address
         assert "<script>" not in page
         assert "onclick" not in page
+
+
+def test_what_is_taken_away_is_in_the_audit_log(hiring: ModelSpec) -> None:
+    run = newest_run(hiring)
+    client = signed_in(person("officer"))
+    assert client.get(reverse("model-table", args=[hiring.slug, "none"])).status_code == 404
+    for address in (
+        reverse("model-table", args=[hiring.slug, "groups"]),
+        reverse("run-evidence", args=[run]),
+        reverse("run-table", args=[run]),
+    ):
+        assert client.get(address).status_code == 200
+    said = [(entry.actor, entry.subject) for entry in entries(action="export.taken")]
+    assert said == [("user:officer", f"run:{run}")] * 2 + [("user:officer", f"model:{hiring.slug}")]
