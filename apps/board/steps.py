@@ -19,6 +19,7 @@ from apps.board import states
 from apps.board.models import Case, CaseStep, Conflict, Seat
 from apps.common import clock
 from apps.common.errors import Refused
+from apps.registry.selectors import slug_of
 
 SYSTEM = "system:board"
 VOTE, VIEW, CONVENE, MANAGE = "board.vote", "board.view", "board.convene", "board.manage"
@@ -111,6 +112,7 @@ def note(
         actor=actor,
         action=f"case.{event}",
         subject=f"case:{case.pk}",
+        model=slug_of(case.model_id),
         detail={
             "about": f"{case.kind}:{case.subject_id}",
             "state": case.state,

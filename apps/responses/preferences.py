@@ -44,7 +44,7 @@ def preference_set(*, person: User, mail: str, at_least: str) -> None:
     audit.append(
         actor=person.actor,
         action="preference.changed",
-        subject=f"person:{person.username}",
+        subject=person.actor,
         detail={"mail": mail, "at_least": at_least},
     )
 

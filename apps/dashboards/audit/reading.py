@@ -28,7 +28,13 @@ from biasgov.audit.merkle import InclusionProof, ProofError, leaf_hash, verify_i
 SHOWN_AT_ONCE = 50
 SHORTEST_TEXT = 3
 FIELDS = ("who", "kind", "model", "object", "since", "until", "text")
-PAGES = {"model": "model", "approval": "approval", "incident": "incident", "retraining": "retraining-check"}
+PAGES = {
+    "model": "model",
+    "approval": "approval",
+    "incident": "incident",
+    "retraining": "retraining-check",
+    "case": "case",
+}
 """The page of an object, by the kind in front of its number or name."""
 
 

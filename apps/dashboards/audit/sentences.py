@@ -38,6 +38,8 @@ FAMILIES: dict[str, str] = {
     "incident": "incidents",
     "complaint": "complaints",
     "case": "cases of the board",
+    "board": "rules of the board",
+    "preference": "how people are told",
     "export": "exports and evidence taken away",
     "audit": "this log itself",
 }
@@ -62,11 +64,13 @@ _THINGS = {
     "vault-key-encryption": "key-encryption key {}",
     "audit-verification": "check {}",
     "retraining": "training set {}",
+    "register": "the register of {}",
 }
 _WHOLES = {
     "audit:tree-heads": "the signed tree heads",
     "audit:log": "the audit log",
     "vault": "the vault",
+    "board:rules": "the rules of the board",
     "monitoring:runs": "stored runs",
     "no such account": "an account that does not exist",
 }
@@ -107,6 +111,7 @@ _ACTS: dict[str, str] = {
     "silence.set": "silenced alerts until {until}: {reason}",
     "status.changed": "changed the status of {object} to {tier}",
     "status.acknowledged": "acknowledged the status of {object}",
+    "preference.changed": "changed how they are told",
     "message.resent": "sent {object} again",
     "approval.submitted": "submitted {object} for signature",
     "approval.signature_given": "signed {object}",

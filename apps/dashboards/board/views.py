@@ -21,6 +21,7 @@ from apps.dashboards.approvals.reading import url_of
 from apps.dashboards.board import conditions, reading
 from apps.dashboards.board.minutes import minutes_of
 from apps.dashboards.board.minutes import minutes_pdf as pdf_of
+from apps.dashboards.taken import taken
 from apps.incidents import services as incidents
 
 if TYPE_CHECKING:
@@ -236,8 +237,10 @@ def minutes(request: HttpRequest, case_id: int) -> HttpResponse:
 def minutes_pdf(request: HttpRequest, case_id: int) -> HttpResponse:
     """The same as a PDF file."""
     name = f"board-case-{case_id}-minutes.pdf"
+    ended = _ended(case_id)
+    taken(request, "the minutes", subject=f"case:{case_id}")
     return HttpResponse(
-        pdf_of(minutes_of(_ended(case_id))),
+        pdf_of(minutes_of(ended)),
         content_type="application/pdf",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )

@@ -17,6 +17,7 @@ from apps.dashboards import selectors as dashboards
 from apps.dashboards.complaints import listing
 from apps.dashboards.incidents.forms import Failed, Given
 from apps.dashboards.registers import csv_file, view_forgotten, view_kept
+from apps.dashboards.taken import taken
 from apps.incidents import selectors, services
 from apps.incidents.clocks import COMPLAINT_RULES
 from apps.incidents.selectors import ComplaintRow
@@ -60,6 +61,7 @@ def register(request: HttpRequest) -> HttpResponse:
 def register_csv(request: HttpRequest) -> StreamingHttpResponse:
     """The same complaints as CSV."""
     asked = listing.asked_of(request.GET, dashboards.specs_visible_to(request.user))
+    taken(request, "a table", subject="register:complaints")
     return csv_file("complaints", listing.export(request.user, asked))
 
 

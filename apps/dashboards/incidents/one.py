@@ -19,6 +19,7 @@ from apps.dashboards.incidents import reading
 from apps.dashboards.incidents.doing import VERBS
 from apps.dashboards.incidents.evidence import CHART, chart_table
 from apps.dashboards.incidents.forms import Failed, Given
+from apps.dashboards.taken import taken
 from apps.incidents import selectors, services
 from apps.incidents.causes import CAUSES
 from apps.incidents.selectors import EvidenceRow, IncidentDetail
@@ -134,8 +135,9 @@ def new(request: HttpRequest) -> HttpResponse:
 @requires(VIEW)
 def evidence_json(request: HttpRequest, number: int, evidence_id: int) -> HttpResponse:
     """A frozen document, byte for byte: its SHA-256 is the one that the page names."""
-    row = _evidence(request, number, evidence_id)
+    row, slug = _evidence(request, number, evidence_id)
     headers = {"Content-Disposition": f'attachment; filename="incident-{number}-{row.kind}-{row.id}.json"'}
+    taken(request, f"the evidence {row.id}", subject=f"incident:{number}", model=slug)
     body = selectors.evidence_documents([row.id])[row.id]
     return HttpResponse(body, content_type="application/json", headers=headers)
 
@@ -144,10 +146,11 @@ def evidence_json(request: HttpRequest, number: int, evidence_id: int) -> HttpRe
 @requires(VIEW)
 def evidence_csv(request: HttpRequest, number: int, evidence_id: int) -> HttpResponse:
     """All points of a frozen chart."""
-    row = _evidence(request, number, evidence_id)
+    row, slug = _evidence(request, number, evidence_id)
     if row.kind != CHART:
         raise Http404("Only charts have a table.")
     headers = {"Content-Disposition": f'attachment; filename="incident-{number}-chart-{row.id}.csv"'}
+    taken(request, f"the evidence {row.id}", subject=f"incident:{number}", model=slug)
     return HttpResponse(chart_table(row).csv(), content_type="text/csv; charset=utf-8", headers=headers)
 
 
@@ -160,11 +163,13 @@ def _visible(request: HttpRequest, number: int) -> IncidentDetail:
     return detail
 
 
-def _evidence(request: HttpRequest, number: int, evidence_id: int) -> EvidenceRow:
-    found = next((each for each in _visible(request, number).evidence if each.id == evidence_id), None)
+def _evidence(request: HttpRequest, number: int, evidence_id: int) -> tuple[EvidenceRow, str]:
+    """The piece of evidence, and the slug of its incident's model."""
+    detail = _visible(request, number)
+    found = next((each for each in detail.evidence if each.id == evidence_id), None)
     if found is None:
         raise Http404("There is no such evidence.")
-    return found
+    return found, detail.row.model_slug
 
 
 def _page(request: HttpRequest, detail: IncidentDetail, failed: Failed | None = None) -> HttpResponse:

@@ -13,6 +13,7 @@ from apps.dashboards import selectors as dashboards
 from apps.dashboards.incidents import listing
 from apps.dashboards.incidents.words import ORIGINS
 from apps.dashboards.registers import csv_file, view_forgotten, view_kept
+from apps.dashboards.taken import taken
 from apps.incidents import selectors
 from apps.incidents.causes import CAUSES
 
@@ -45,6 +46,7 @@ def register(request: HttpRequest) -> HttpResponse:
 def register_csv(request: HttpRequest) -> StreamingHttpResponse:
     """The same incidents as CSV."""
     asked = listing.asked_of(request.GET, request.user, dashboards.specs_visible_to(request.user))
+    taken(request, "a table", subject="register:incidents")
     return csv_file("incidents", listing.export(request.user, asked))
 
 
