@@ -164,7 +164,7 @@ def state() -> LogState:
     head = stamped = None
     try:
         head = head_file().last()
-        stamped = _last_stamped(head)
+        stamped = _last_stamped(head) if settings.TIME_STAMP_URL else None
     except (HeadError, OSError) as error:
         doubts.append(f"The file of signed tree heads cannot be read: {error}.")
     newest = verification_latest()
