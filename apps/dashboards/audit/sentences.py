@@ -15,6 +15,7 @@ from apps.registry.selectors import names_of as model_names
 FAMILIES: dict[str, str] = {
     "person": "sign-ins and accounts",
     "second_factor": "second factors",
+    "recovery_codes": "recovery codes",
     "identity": "company sign-ins",
     "role": "roles given and taken",
     "ownership": "owners of models",

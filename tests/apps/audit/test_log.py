@@ -206,7 +206,7 @@ def test_the_log_can_be_filtered() -> None:
     found = {
         "actor": selectors.entries(actor="user:ines").count(),
         "action": selectors.entries(action="finding.").count(),
-        "subject": selectors.entries(subject="model:").count(),
+        "subject": selectors.entries(subject="model:claims").count(),
         "text": selectors.entries(text="CLAIMS").count(),
         "until": selectors.entries(until=datetime(2026, 5, 5, tzinfo=UTC)).count(),
         "both": selectors.entries(actor="user:ines", action="finding.").count(),
