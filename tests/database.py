@@ -66,6 +66,9 @@ def copy(source: str, target: str) -> None:
                 sql.Identifier(target), sql.Identifier(source)
             )
         )
+        # What a role may do to the database itself is not copied with it.
+        admin.execute("SET ROLE biasgov_owner")
+        admin.execute(sql.SQL("REVOKE CREATE, TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(target)))
 
 
 def drop(name: str) -> None:

@@ -17,6 +17,8 @@ FAMILIES: dict[str, str] = {
     "second_factor": "second factors",
     "recovery_codes": "recovery codes",
     "identity": "company sign-ins",
+    "invitation": "invitations",
+    "override": "decisions that people overruled",
     "role": "roles given and taken",
     "ownership": "owners of models",
     "token": "API tokens",
