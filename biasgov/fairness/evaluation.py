@@ -9,7 +9,7 @@ from biasgov.fairness.data_quality import DataQuality, quality
 from biasgov.fairness.measurement import Measurement
 from biasgov.fairness.metrics import measure
 from biasgov.fairness.policy import DEFAULT_POLICY, PRESETS, Bound, Plan, Policy
-from biasgov.fairness.verdicts import Result, decide_by_window, judge
+from biasgov.fairness.verdicts import Result, decide_by_window, judge, judge_again
 
 __all__ = [
     "DEFAULT_POLICY",
@@ -24,6 +24,7 @@ __all__ = [
     "decide_by_window",
     "evaluate",
     "judge",
+    "judge_again",
     "measure",
     "quality",
     "reliability_curve",

@@ -130,6 +130,16 @@ def judge(measurements: Iterable[Measurement], policy: Policy, *, hours: float |
     return tuple(_judge(one, p, policy) for one, p in zip(measured, _adjusted(measured, looks), strict=True))
 
 
+def judge_again(stored: Result, policy: Policy, *, confidence: float) -> Result:
+    """A stored result as another policy would have judged it.
+
+    confidence: of the stored interval, that is of the policy which judged it. Under the same confidence the answer is
+    what `judge` would have said; under another one the interval's ends are carried there as `carried` does. The
+    adjusted p-value stays: Holm's method asks nothing of a policy. Which window decides is not said again.
+    """
+    return _judge(carried(stored.measurement, confidence, policy.confidence), stored.p_adjusted, policy)
+
+
 def side_of_bound(measurement: Measurement, bound: Bound) -> int:
     """-1 below the lower bound, 1 above the upper one, 0 within, ends included.
 
