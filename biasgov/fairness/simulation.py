@@ -116,6 +116,8 @@ def false_alarm_budget(
     events_per_day: float,
     groups: int,
     selection_rate: float = 0.3,
+    tpr: float = 0.8,
+    fpr: float = 0.1,
     streams: int = 30,
     horizon_hours: int = HOURS_A_YEAR,
     seed: int = 0,
@@ -127,7 +129,9 @@ def false_alarm_budget(
     Costs about 0.2 s a stream and year, and more where there are many breaches. Raises ValueError for a population
     that cannot be (see `Population`) and for a policy without a bound that can be simulated.
     """
-    population = Population(events_per_day=events_per_day, groups=groups, selection_rate=selection_rate)
+    population = Population(
+        events_per_day=events_per_day, groups=groups, selection_rate=selection_rate, tpr=tpr, fpr=fpr
+    )
     asked, missing = simulated_part(policy)
     metrics: Counter[str] = Counter()
     by_window: Counter[str] = Counter()
@@ -165,6 +169,8 @@ def detection_delay(
     events_per_day: float,
     groups: int,
     selection_rate: float = 0.3,
+    tpr: float = 0.8,
+    fpr: float = 0.1,
     streams: int = 40,
     horizon_hours: int = HOURS_A_YEAR,
     seed: int = 0,
@@ -175,7 +181,9 @@ def detection_delay(
 
     horizon_hours: how long is watched after the change. Raises ValueError as `false_alarm_budget` does.
     """
-    population = Population(events_per_day=events_per_day, groups=groups, selection_rate=selection_rate)
+    population = Population(
+        events_per_day=events_per_day, groups=groups, selection_rate=selection_rate, tpr=tpr, fpr=fpr
+    )
     asked, _ = simulated_part(replace(policy, bounds={shift.metric: policy.bound(shift.metric)}))
     delays: list[float] = []
     alarmed = 0

@@ -1,0 +1,229 @@
+"""What a policy would have told people: stored evaluations judged again, by today's policy and by a proposed one.
+
+An **alert** is what a finding is: it begins with the first evaluation in which any window is in breach of one metric,
+attribute and group, and ends once every window that was in breach during it has been within the bound several
+evaluations in a row. Under the policy that judged the stored evaluations, judging again repeats what was stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from biasgov.fairness.policy import Policy
+from biasgov.fairness.response_plan import SEVERITIES
+from biasgov.fairness.verdicts import Key, Result, judge_again
+
+Fate = Literal["kept", "lost", "gained"]
+SeriesKey = tuple[str, str, str | None, str]
+"""Metric, attribute, group and window."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWindow:
+    """What one stored run says: the results that can be judged again, and how many were hidden and cannot.
+
+    confidence: of the results' intervals.
+    """
+
+    window: str
+    confidence: float
+    results: Sequence[Result]
+    hidden: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One judged value: what today's policy says of it and what the proposed one says; "" where it sets no bound."""
+
+    as_of: datetime
+    value: float | None
+    today: str
+    proposed: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayedAlert:
+    """An alert of either policy. today, proposed: when it is raised (None: never). severity: its worst, by each."""
+
+    metric: str
+    attribute: str
+    group: str | None
+    window: str
+    value: float | None
+    fate: Fate
+    today: datetime | None
+    proposed: datetime | None
+    severity_today: str
+    severity_proposed: str
+
+    @property
+    def at(self) -> datetime:
+        """The earlier of the two moments."""
+        return min(each for each in (self.today, self.proposed) if each is not None)
+
+    @property
+    def later_hours(self) -> float:
+        """How much later the proposed policy raises a kept alert; negative: earlier."""
+        if self.today is None or self.proposed is None:
+            return 0.0
+        return (self.proposed - self.today).total_seconds() / 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Both policies over the same evaluations.
+
+    looks: per series in the order of time. repeated, checked: of the stored verdicts that were judged again by the very
+    policy they were made with, how many came out as stored.
+    """
+
+    alerts: tuple[ReplayedAlert, ...]
+    looks: Mapping[SeriesKey, Sequence[Look]]
+    evaluations: int
+    judged: int
+    hidden: int
+    repeated: int
+    checked: int
+
+    def count(self, fate: Fate) -> int:
+        return sum(alert.fate == fate for alert in self.alerts)
+
+
+@dataclass(slots=True)
+class _Episode:
+    began: datetime
+    window: str
+    value: float | None
+    severity: str
+    ended: datetime | None = None
+    streaks: dict[str, int] = field(default_factory=dict)
+
+    def overlaps(self, other: _Episode) -> bool:
+        mine_first = self.ended is None or other.began < self.ended
+        return mine_first and (other.ended is None or self.began < other.ended)
+
+
+class Replayer:
+    """Takes evaluations in the order of time, and answers with the replay of all of them.
+
+    close_after: evaluations within bounds in a row that end an alert.
+    """
+
+    def __init__(self, today: Policy, proposed: Policy, *, close_after: int) -> None:
+        self._policies = (today, proposed)
+        self._close_after = close_after
+        self._episodes: tuple[dict[Key, list[_Episode]], ...] = ({}, {})
+        self._looks: dict[SeriesKey, list[Look]] = {}
+        self._evaluations = self._judged = self._hidden = self._repeated = self._checked = 0
+
+    def look(self, as_of: datetime, windows: Sequence[StoredWindow], *, judged_by: Sequence[Policy] = ()) -> None:
+        """Judge the windows of one moment again.
+
+        judged_by: the policy that judged each window when it was stored; where given, its verdicts are checked too.
+        """
+        self._evaluations += 1
+        said: tuple[dict[Key, dict[str, Result]], ...] = ({}, {})
+        for place, stored in enumerate(windows):
+            self._hidden += stored.hidden
+            for result in stored.results:
+                if judged_by:
+                    again = judge_again(result, judged_by[place], confidence=stored.confidence)
+                    self._checked += 1
+                    self._repeated += (again.verdict, again.severity) == (result.verdict, result.severity)
+                both = [judge_again(result, policy, confidence=stored.confidence) for policy in self._policies]
+                verdicts = [each.verdict if each.judged else "" for each in both]
+                if not any(verdicts):
+                    continue
+                self._judged += 1
+                series = self._looks.setdefault((*result.key, stored.window), [])
+                series.append(Look(as_of, result.value, verdicts[0], verdicts[1]))
+                for there, each in zip(said, both, strict=True):
+                    if each.judged:
+                        there.setdefault(each.key, {})[stored.window] = each
+        names = [stored.window for stored in windows]
+        for episodes, there in zip(self._episodes, said, strict=True):
+            self._move(episodes, there, names, as_of)
+
+    def replay(self) -> Replay:
+        """What came of everything that was looked at, alerts in the order of time."""
+        today, proposed = self._episodes
+        alerts = [
+            alert
+            for key in dict.fromkeys((*today, *proposed))
+            for alert in _matched(key, today.get(key, []), proposed.get(key, []))
+        ]
+        alerts.sort(key=lambda alert: (alert.at, alert.metric, alert.attribute, alert.group or ""))
+        return Replay(
+            alerts=tuple(alerts),
+            looks=self._looks,
+            evaluations=self._evaluations,
+            judged=self._judged,
+            hidden=self._hidden,
+            repeated=self._repeated,
+            checked=self._checked,
+        )
+
+    def _move(
+        self,
+        episodes: dict[Key, list[_Episode]],
+        said: Mapping[Key, Mapping[str, Result]],
+        windows: Sequence[str],
+        as_of: datetime,
+    ) -> None:
+        """Begin, continue and end the alerts of one policy by what one evaluation says."""
+        for key in dict.fromkeys((*said, *episodes)):
+            results = said.get(key, {})
+            breaches = {name: each for name, each in results.items() if each.verdict == "breach"}
+            current = episodes[key][-1] if key in episodes and episodes[key][-1].ended is None else None
+            if current is None:
+                if not breaches:
+                    continue
+                window, first = next(iter(breaches.items()))
+                current = _Episode(as_of, window, first.value, first.severity or SEVERITIES[0])
+                episodes.setdefault(key, []).append(current)
+            for name in windows:
+                if name in breaches:
+                    current.severity = _severer(current.severity, breaches[name].severity or SEVERITIES[0])
+                    current.streaks[name] = 0
+                elif name in current.streaks:
+                    within = name in results and results[name].verdict == "within"
+                    current.streaks[name] = current.streaks[name] + 1 if within else 0
+            if all(streak >= self._close_after for streak in current.streaks.values()):
+                current.ended = as_of
+
+
+def _matched(key: Key, today: Sequence[_Episode], proposed: Sequence[_Episode]) -> Iterable[ReplayedAlert]:
+    for episode in today:
+        meets = [other for other in proposed if episode.overlaps(other)]
+        worst = ""
+        for other in meets:
+            worst = _severer(worst or SEVERITIES[0], other.severity)
+        yield ReplayedAlert(
+            *key,
+            window=episode.window,
+            value=episode.value,
+            fate="kept" if meets else "lost",
+            today=episode.began,
+            proposed=min((other.began for other in meets), default=None),
+            severity_today=episode.severity,
+            severity_proposed=worst,
+        )
+    for other in proposed:
+        if not any(episode.overlaps(other) for episode in today):
+            yield ReplayedAlert(
+                *key,
+                window=other.window,
+                value=other.value,
+                fate="gained",
+                today=None,
+                proposed=other.began,
+                severity_today="",
+                severity_proposed=other.severity,
+            )
+
+
+def _severer(one: str, two: str) -> str:
+    return max(one, two, key=SEVERITIES.index)
