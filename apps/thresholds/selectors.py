@@ -1,82 +1,80 @@
-"""Reading the threshold register."""
+"""What others may know about thresholds: versions, the register, requests for changes, back-tests, assessments."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-
+from apps.thresholds.assessments import Assessed, Baseline
+from apps.thresholds.backtests import BacktestState, backtest_state
+from apps.thresholds.limits import HOUSE_LIMITS
 from apps.thresholds.models import PolicyVersion
-from biasgov.fairness.policy import Policy
+from apps.thresholds.proposals import NAME as CHANGE
+from apps.thresholds.proposals import Draft, Proposal, is_current, proposal_of
+from apps.thresholds.register import (
+    STATES,
+    AssessmentRow,
+    DueReview,
+    Filters,
+    RegisterPage,
+    RegisterRow,
+    ReviewRow,
+    VersionDetail,
+    assessment,
+    assessment_named,
+    assessments_of,
+    register_export,
+    register_page,
+    reviews_due,
+    version_detail,
+)
+from apps.thresholds.reviews import NAME as REVIEW
+from apps.thresholds.reviews import Kept, kept_of
+from apps.thresholds.versions import (
+    NoPolicy,
+    PolicyInForce,
+    newest_version,
+    policies_in_force,
+    policy_in_force,
+    policy_version,
+    policy_versions,
+)
 
+WAYS = {way.value: str(way.label) for way in PolicyVersion.Way}
+"""How a version came into the register, in words."""
 
-class NoPolicy(LookupError):  # noqa: N818 - an answer, not a fault
-    """The model has no policy at all."""
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyInForce:
-    """A published version: what judges a run, and where it comes from."""
-
-    id: int
-    model_id: int
-    version: int
-    digest: str
-    policy: Policy
-    effective_from: datetime
-    assessment_reference: str
-    legal_basis: tuple[str, ...]
-    justification: str
-    published_by: str
-    published_at: datetime
-
-
-def policy_in_force(model_id: int, at: datetime) -> PolicyInForce:
-    """The policy that judges a window ending at `at`.
-
-    Of the versions that have started by then, the one published last; before the first start, the one that starts
-    first. Raises NoPolicy for a model without any.
-    """
-    versions = PolicyVersion.objects.filter(model_id=model_id)
-    found = (
-        versions.filter(effective_from__lte=at).order_by("-version").first()
-        or versions.order_by("effective_from", "-version").first()
-    )
-    if found is None:
-        raise NoPolicy(f"Model {model_id} has no threshold policy.")
-    return read(found)
-
-
-def policies_in_force(model_ids: Sequence[int], at: datetime) -> dict[int, PolicyInForce]:
-    """`policy_in_force` of many models, in two queries; models without a policy are left out."""
-    versions = PolicyVersion.objects.filter(model_id__in=model_ids)
-    first = versions.order_by("model_id", "effective_from", "-version").distinct("model_id")
-    started = versions.filter(effective_from__lte=at).order_by("model_id", "-version").distinct("model_id")
-    return {row.model_id: read(row) for row in (*first, *started)}
-
-
-def policy_versions(model_id: int) -> tuple[PolicyInForce, ...]:
-    """Every version of a model's policy, newest first."""
-    return tuple(read(row) for row in PolicyVersion.objects.filter(model_id=model_id).order_by("-version"))
-
-
-def policy_version(version_id: int) -> PolicyInForce:
-    """The version with that id (not its number); raises PolicyVersion.DoesNotExist."""
-    return read(PolicyVersion.objects.get(pk=version_id))
-
-
-def read(row: PolicyVersion) -> PolicyInForce:
-    """A row of the register as a value."""
-    return PolicyInForce(
-        id=row.pk,
-        model_id=row.model_id,
-        version=row.version,
-        digest=row.digest,
-        policy=Policy.from_dict(row.body),
-        effective_from=row.effective_from,
-        assessment_reference=row.assessment_reference,
-        legal_basis=tuple(row.legal_basis),
-        justification=row.justification,
-        published_by=row.published_by,
-        published_at=row.published_at,
-    )
+__all__ = [
+    "CHANGE",
+    "HOUSE_LIMITS",
+    "REVIEW",
+    "STATES",
+    "WAYS",
+    "Assessed",
+    "AssessmentRow",
+    "BacktestState",
+    "Baseline",
+    "Draft",
+    "DueReview",
+    "Filters",
+    "Kept",
+    "NoPolicy",
+    "PolicyInForce",
+    "Proposal",
+    "RegisterPage",
+    "RegisterRow",
+    "ReviewRow",
+    "VersionDetail",
+    "assessment",
+    "assessment_named",
+    "assessments_of",
+    "backtest_state",
+    "is_current",
+    "kept_of",
+    "newest_version",
+    "policies_in_force",
+    "policy_in_force",
+    "policy_version",
+    "policy_versions",
+    "proposal_of",
+    "register_export",
+    "register_page",
+    "reviews_due",
+    "version_detail",
+]

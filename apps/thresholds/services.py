@@ -1,27 +1,52 @@
-"""Publishing threshold policies."""
+"""The register's verbs: publish at registration and in an emergency, propose, review, import an assessment."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from django.db import connection, transaction
-from django.db.models import Max
+from django.db import transaction
 
-from apps.audit import services as audit
+from apps.accounts.permissions import demand
 from apps.common import clock
-from apps.common.business_hours import check_calendar
 from apps.common.errors import Refused
 from apps.registry.selectors import model_spec_by_id
-from apps.thresholds.citations import CITATIONS, basis_of
-from apps.thresholds.models import PolicyVersion
-from apps.thresholds.selectors import PolicyInForce, read
+from apps.thresholds import publishing
+from apps.thresholds.backtests import AskedBacktest, backtest_fail, backtest_lease, backtest_repeat, backtest_store
+from apps.thresholds.citations import basis_of
+from apps.thresholds.importing import assessment_import
+from apps.thresholds.limits import HOUSE_LIMITS, limits_of
+from apps.thresholds.proposals import proposal_change, proposal_draft, proposal_submit
+from apps.thresholds.publishing import digest_of
+from apps.thresholds.reviews import review_draft, review_submit
+from apps.thresholds.versions import PolicyInForce, policy_in_force
 from biasgov.fairness.policy import DEFAULT_POLICY, PRESETS, Policy
+from biasgov.fairness.policy_changes import RELAXATION, compare
 
-_LOCK = 7_301
-DIRECT = "direct publication"
+if TYPE_CHECKING:
+    from apps.accounts.models import User
+
+__all__ = [
+    "AskedBacktest",
+    "assessment_import",
+    "backtest_fail",
+    "backtest_lease",
+    "backtest_repeat",
+    "backtest_store",
+    "digest_of",
+    "policy_publish",
+    "policy_publish_emergency",
+    "preset_publish",
+    "proposal_change",
+    "proposal_draft",
+    "proposal_submit",
+    "review_draft",
+    "review_submit",
+]
+
+EMERGENCY_REVIEW = timedelta(days=7)
+"""An emergency version is to be reviewed, and signed for, within so many days."""
 
 
 @transaction.atomic
@@ -35,10 +60,7 @@ def policy_publish(
     legal_basis: Sequence[str] = (),
     effective_from: datetime | None = None,
 ) -> PolicyInForce:
-    """Publish the next version of a model's policy, effective now or later.
-
-    Meant for a model's registration and for ``manage.py policy_publish``: nobody countersigns it. Versions of one
-    model are numbered one after the other, however many are published at once.
+    """Publish a model's first policy, with its registration: nobody countersigns it. It may have begun in the past.
 
     Parameters
     ----------
@@ -48,59 +70,38 @@ def policy_publish(
     Raises
     ------
     Refused
-        Without an assessment, with an unknown citation, or for a start in the past of a model that has a policy:
-        what was judged stays judged.
+        Without an assessment, with an unknown citation, or for a model that has a policy (``needs_signature``): its
+        next version is proposed and signed.
     """
     spec = model_spec_by_id(model_id)
-    reference = assessment_reference.strip()
-    if not reference:
-        raise Refused("assessment_reference", "Name the risk assessment that these thresholds come from.")
-    if len(reference) > 200:
-        raise Refused("assessment_reference", f"It has {len(reference)} characters; at most 200 fit.")
-    basis = list(legal_basis or basis_of(spec.industry))
-    for key in basis:
-        if key not in CITATIONS:
-            raise Refused("legal_basis", f"There is no citation {key!r}.", code="unknown_citation")
-    check_calendar(policy.ladder.calendar, field="ladder.calendar")
-    now = clock.now()
-    start = effective_from or now
+    reference = publishing.checked_reference(assessment_reference)
+    basis = publishing.checked_basis(legal_basis or basis_of(spec.industry))
+    publishing.check_policy(policy)
+    start = effective_from or clock.now()
     if start.tzinfo is None:
         raise Refused("effective_from", f"{start.isoformat()} has no time zone.")
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, model_id])
-    newest = PolicyVersion.objects.filter(model_id=model_id).aggregate(newest=Max("version"))["newest"] or 0
-    if newest and start < now:
-        raise Refused("effective_from", f"{start.isoformat()} has passed; a policy starts now or later.")
-    body = policy.to_dict()
-    published = PolicyVersion.objects.create(
+    publishing.hold(model_id)
+    if publishing.newest(model_id) is not None:
+        raise Refused(
+            "model", f"{spec.slug} has a policy. Propose the next version; compliance signs it.", code="needs_signature"
+        )
+    return publishing.publish(
         model_id=model_id,
-        version=newest + 1,
-        body=body,
-        digest=digest_of(body),
-        effective_from=start,
+        version=1,
+        policy=policy,
+        limits=HOUSE_LIMITS,
         assessment_reference=reference,
         legal_basis=basis,
         justification=justification.strip(),
-        published_by=actor,
-        published_at=now,
-    )
-    audit.append(
+        effective_from=start,
+        review_due=(max(start, clock.now()) + publishing.REVIEWED_EVERY).date(),
+        way=publishing.REGISTRATION,
         actor=actor,
-        action="policy.published",
-        subject=f"model:{spec.slug}",
-        detail={
-            "version": published.version,
-            "digest": published.digest,
-            "assessment": reference,
-            "effective_from": start.isoformat(),
-            "way": DIRECT,
-        },
     )
-    return read(published)
 
 
 def preset_publish(*, model_id: int, assessment_reference: str, actor: str) -> PolicyInForce:
-    """Publish the preset of the model's industry, or the house's defaults where there is none."""
+    """Publish the preset of the model's industry, or the house's defaults where there is none, as the first policy."""
     industry = model_spec_by_id(model_id).industry
     return policy_publish(
         model_id=model_id,
@@ -111,6 +112,45 @@ def preset_publish(*, model_id: int, assessment_reference: str, actor: str) -> P
     )
 
 
-def digest_of(body: dict[str, object]) -> str:
-    """SHA-256 of the body as JSON with sorted keys and no white space, in hexadecimal."""
-    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+@transaction.atomic
+def policy_publish_emergency(
+    *, model_id: int, policy: Policy, assessment_reference: str, reason: str, person: User
+) -> PolicyInForce:
+    """Publish a stricter policy at once, without a signature. The register flags it, and a review is due in a week.
+
+    Raises
+    ------
+    Http404, PermissionDenied
+        The person may not propose thresholds for this model.
+    Refused
+        Without a reason, or for a change that makes any alert rarer (``relaxation``): that is never an emergency.
+    """
+    demand(person, "threshold.propose", model_id)
+    reference = publishing.checked_reference(assessment_reference)
+    if not reason.strip():
+        raise Refused("reason", "Say why this cannot wait for a signature.")
+    publishing.check_policy(policy)
+    publishing.hold(model_id)
+    former = publishing.newest(model_id)
+    if former is None:
+        raise Refused("model", "The model has no policy yet; its first one comes with the registration.")
+    replaced = policy_in_force(model_id, clock.now())
+    changes = compare([replaced.policy, Policy.from_dict(former.body)], policy)
+    relaxed = [change.term for change in changes if change.effect == RELAXATION]
+    if relaxed:
+        raise Refused(
+            "policy", f"It would make alerts rarer ({', '.join(relaxed)}): that needs a signature.", code="relaxation"
+        )
+    return publishing.publish(
+        model_id=model_id,
+        version=former.version + 1,
+        policy=policy,
+        limits=limits_of(former.limits),
+        assessment_reference=reference,
+        legal_basis=former.legal_basis,
+        justification=reason.strip(),
+        effective_from=None,
+        review_due=(clock.now() + EMERGENCY_REVIEW).date(),
+        way=publishing.EMERGENCY,
+        actor=person.actor,
+    )

@@ -1,10 +1,9 @@
-"""The threshold register: numbering, dates, provenance, and that nothing published changes."""
+"""The register: numbering, dates, provenance, the ways in, and that nothing published changes."""
 
 from __future__ import annotations
 
 import json
-import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -12,30 +11,32 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
+from django.http import Http404
 
 from apps.audit.selectors import entries
 from apps.common import clock
 from apps.common.errors import Refused
 from apps.registry.spec import ModelSpec
+from apps.thresholds.limits import HOUSE_LIMITS
 from apps.thresholds.models import PolicyVersion
 from apps.thresholds.selectors import (
     NoPolicy,
-    PolicyInForce,
     policies_in_force,
     policy_in_force,
     policy_version,
     policy_versions,
 )
-from apps.thresholds.services import policy_publish, preset_publish
+from apps.thresholds.services import policy_publish_emergency, preset_publish
 from biasgov.fairness.policy import PRESETS, Bound, Policy
 from biasgov.fairness.response_plan import ResponsePlan
-from tests.cast import model, person
+from tests.apps.thresholds.world import EO, LOOSER, STRICT, TIGHTER, published, registered
+from tests.cast import Cast, model, person
 from tests.sides import side
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
-STRICT = Policy(bounds={"equalized_odds_difference": Bound(None, 0.02)})
 DAY = timedelta(days=1)
 
 
@@ -44,75 +45,77 @@ def spec(db: None) -> ModelSpec:
     return model()
 
 
-def publish(spec: ModelSpec, **changes: Any) -> PolicyInForce:
-    given: dict[str, Any] = {"policy": STRICT, "assessment_reference": "GOV002-17", "actor": "user:officer"}
-    return policy_publish(model_id=spec.id, **(given | changes))
+@pytest.fixture
+def noon() -> Iterator[None]:
+    with clock.frozen(NOON):
+        yield
 
 
-def test_a_published_policy_is_in_force_as_it_was_written(spec: ModelSpec) -> None:
-    published = publish(spec, justification=" Agreed in May. ")
+def test_a_first_policy_is_in_force_as_it_was_written(spec: ModelSpec) -> None:
+    first = registered(spec, justification=" Agreed in May. ")
     found = policy_in_force(spec.id, clock.now())
-    assert found == published == policy_version(published.id)
-    assert (found.policy, found.version, found.assessment_reference) == (STRICT, 1, "GOV002-17")
-    assert found.justification == "Agreed in May."
+    assert found == first == policy_version(first.id)
+    assert (found.policy, found.version, found.assessment_reference) == (STRICT, 1, "RA-2026-014")
+    assert (found.justification, found.way, found.limits) == ("Agreed in May.", "registration", HOUSE_LIMITS)
     assert len(found.digest) == 64
 
 
-def test_a_ladder_by_a_calendar_that_does_not_exist_is_refused(spec: ModelSpec) -> None:
+def test_a_ladder_by_a_calendar_that_does_not_exist_is_refused(db: None) -> None:
     with pytest.raises(Refused, match=r"ladder\.calendar"):
-        publish(spec, policy=Policy(ladder=ResponsePlan(calendar="AU-XXX")))
-    assert publish(spec, policy=Policy(ladder=ResponsePlan(calendar="AU-NSW"))).policy.ladder.calendar == "AU-NSW"
+        registered(model("a"), Policy(ladder=ResponsePlan(calendar="AU-XXX")))
+    found = registered(model("b"), Policy(ladder=ResponsePlan(calendar="AU-NSW")))
+    assert found.policy.ladder.calendar == "AU-NSW"
 
 
-def test_the_digest_is_of_the_content_alone(spec: ModelSpec) -> None:
-    other = Policy(bounds={"equalized_odds_difference": Bound(None, 0.03)})
-    first, same, different = publish(spec), publish(spec), publish(spec, policy=other)
+def test_the_digest_is_of_the_content_alone(db: None) -> None:
+    policies = {"a": STRICT, "b": STRICT, "c": TIGHTER}
+    first, same, different = (registered(model(slug), policy) for slug, policy in policies.items())
     assert first.digest == same.digest != different.digest
 
 
-def test_a_later_version_starts_when_it_says(spec: ModelSpec) -> None:
-    with clock.frozen(NOON):
-        first = publish(spec)
-        later = publish(spec, effective_from=NOON + 3 * DAY)
-    assert policy_in_force(spec.id, NOON + DAY) == first
-    assert policy_in_force(spec.id, NOON + 3 * DAY) == later
-    assert [each.version for each in policy_versions(spec.id)] == [2, 1]
+def test_a_first_policy_may_have_begun_in_the_past_and_its_review_is_due_in_a_year(spec: ModelSpec) -> None:
+    first = registered(spec, effective_from=clock.now() - 90 * DAY)
+    assert first.review_due == (clock.now() + 365 * DAY).date()
 
 
-def test_an_urgent_change_replaces_one_that_was_planned(spec: ModelSpec) -> None:
-    with clock.frozen(NOON):
-        publish(spec)
-        publish(spec, effective_from=NOON + 3 * DAY)
-        urgent = publish(spec)
-    assert policy_in_force(spec.id, NOON + DAY) == urgent
-    assert policy_in_force(spec.id, NOON + 30 * DAY) == urgent
+def test_a_later_version_is_not_published_without_a_signature(spec: ModelSpec) -> None:
+    registered(spec)
+    with pytest.raises(Refused) as refused:
+        registered(spec, TIGHTER)
+    assert refused.value.code == "needs_signature"
+    assert [each.version for each in policy_versions(spec.id)] == [1]
 
 
-def test_the_past_before_the_first_version_is_judged_by_it(spec: ModelSpec) -> None:
-    with clock.frozen(NOON):
-        first = publish(spec)
-        publish(spec, effective_from=NOON + DAY)
-    assert policy_in_force(spec.id, NOON - 60 * DAY) == first
+def test_a_later_version_starts_when_it_says(noon: None, cast: Cast) -> None:
+    first = policy_in_force(cast.owned.id, NOON)
+    later = published(cast.owned, cast.owner, [cast.compliance], effective_from=NOON + 3 * DAY)
+    assert policy_in_force(cast.owned.id, NOON + DAY) == first
+    assert policy_in_force(cast.owned.id, NOON + 3 * DAY) == later
+    assert [each.version for each in policy_versions(cast.owned.id)] == [2, 1]
 
 
-def test_many_models_are_answered_alike_in_two_queries(spec: ModelSpec, django_assert_num_queries: Any) -> None:
-    other, bare = model("other"), model("bare")
-    with clock.frozen(NOON):
-        publish(spec)
-        publish(spec, effective_from=NOON + DAY)
-        publish(other)
+def test_an_urgent_change_replaces_one_that_was_planned(noon: None, cast: Cast) -> None:
+    published(cast.owned, cast.owner, [cast.compliance], effective_from=NOON + 3 * DAY)
+    urgent = published(cast.owned, cast.owner, [cast.compliance], TIGHTER)
+    assert policy_in_force(cast.owned.id, NOON + DAY) == urgent
+    assert policy_in_force(cast.owned.id, NOON + 30 * DAY) == urgent
+
+
+def test_the_past_before_the_first_version_is_judged_by_it(noon: None, cast: Cast) -> None:
+    first = policy_in_force(cast.owned.id, NOON)
+    published(cast.owned, cast.owner, [cast.compliance], effective_from=NOON + DAY)
+    assert policy_in_force(cast.owned.id, NOON - 60 * DAY) == first
+
+
+def test_many_models_are_answered_alike_in_two_queries(noon: None, cast: Cast, django_assert_num_queries: Any) -> None:
+    spec, other, bare = cast.owned, model("other"), model("bare")
+    published(spec, cast.owner, [cast.compliance], effective_from=NOON + DAY)
+    registered(other)
     ids = [spec.id, other.id, bare.id]
     for at in (NOON - DAY, NOON, NOON + DAY):
         with django_assert_num_queries(2):
             found = policies_in_force(ids, at)
         assert found == {each: policy_in_force(each, at) for each in (spec.id, other.id)}
-
-
-def test_what_was_judged_stays_judged(spec: ModelSpec) -> None:
-    publish(spec, effective_from=clock.now() - 90 * DAY)
-    with pytest.raises(Refused) as refused:
-        publish(spec, effective_from=clock.now() - DAY)
-    assert refused.value.field == "effective_from"
 
 
 @pytest.mark.parametrize(
@@ -126,18 +129,40 @@ def test_what_was_judged_stays_judged(spec: ModelSpec) -> None:
 )
 def test_a_policy_without_provenance_is_refused(spec: ModelSpec, field: str, changes: dict[str, Any]) -> None:
     with pytest.raises(Refused) as refused:
-        publish(spec, **changes)
+        registered(spec, **changes)
     assert refused.value.field == field
     assert not PolicyVersion.objects.exists()
     assert not entries(action="policy.").exists()
 
 
-def test_the_database_wants_an_assessment_too(spec: ModelSpec) -> None:
-    published = publish(spec)
-    row = PolicyVersion.objects.get(pk=published.id)
-    row.pk, row.version, row.assessment_reference = None, 2, "  "
-    with pytest.raises(DatabaseError, match="thresholds_assessment_is_named"):
+def written(spec: ModelSpec, **changes: Any) -> None:
+    """A row past the services, like the newest one but for `changes`."""
+    row = PolicyVersion.objects.filter(model_id=spec.id).first()
+    assert row is not None
+    for field, value in {"pk": None, "version": row.version + 1, **changes}.items():
+        setattr(row, field, value)
+    with transaction.atomic():
         row.save(force_insert=True)
+
+
+@pytest.mark.parametrize(
+    ("message", "changes"),
+    [
+        ("the first version comes with the registration", {}),
+        ("thresholds_emergency_has_a_reason", {"way": "emergency", "justification": " "}),
+        ("thresholds_assessment_is_named", {"way": "emergency", "justification": "x", "assessment_reference": " "}),
+        ("thresholds_not_backdated", {"way": "emergency", "justification": "x", "effective_from": NOON - DAY}),
+        ("no signed request", {"way": "signed"}),
+        ("numbered without gaps", {"way": "emergency", "justification": "x", "version": 3}),
+    ],
+)
+def test_the_database_refuses_what_the_services_would(
+    noon: None, spec: ModelSpec, message: str, changes: dict[str, Any]
+) -> None:
+    registered(spec)
+    for role in ("web", "owner"):
+        with side(role), pytest.raises(DatabaseError, match=message):
+            written(spec, **changes)
 
 
 def test_a_model_without_any_policy_says_so(spec: ModelSpec) -> None:
@@ -147,22 +172,22 @@ def test_a_model_without_any_policy_says_so(spec: ModelSpec) -> None:
 
 
 def test_publishing_is_in_the_log(spec: ModelSpec) -> None:
-    published = publish(spec)
+    first = registered(spec, actor="user:officer")
     entry = entries(action="policy.published").get()
     assert (entry.actor, entry.subject) == ("user:officer", "model:claims-triage")
-    assert entry.detail["digest"] == published.digest
-    assert entry.detail["assessment"] == "GOV002-17"
+    assert entry.detail["digest"] == first.digest
+    assert (entry.detail["assessment"], entry.detail["way"]) == ("RA-2026-014", "registration")
 
 
 def test_the_preset_of_the_industry_names_its_legal_basis(spec: ModelSpec) -> None:
-    published = preset_publish(model_id=spec.id, assessment_reference="GOV002-17", actor="user:officer")
-    assert published.policy == PRESETS["insurance"]
-    assert {"aia-9-8", "cps-230-33"} <= set(published.legal_basis)
+    first = preset_publish(model_id=spec.id, assessment_reference="GOV002-17", actor="user:officer")
+    assert first.policy == PRESETS["insurance"]
+    assert {"aia-9-8", "cps-230-33"} <= set(first.legal_basis)
 
 
 @pytest.mark.parametrize("change", ["UPDATE {} SET version = 9", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
 def test_a_published_version_cannot_be_changed(spec: ModelSpec, change: str) -> None:
-    publish(spec)
+    registered(spec)
     statement = change.format("thresholds_policyversion")
     for role in ("web", "compute"):
         with side(role), connection.cursor() as cursor, pytest.raises(DatabaseError) as refused, transaction.atomic():
@@ -175,51 +200,62 @@ def test_a_published_version_cannot_be_changed(spec: ModelSpec, change: str) -> 
 
 
 def test_the_compute_side_reads_the_policy_and_publishes_none(spec: ModelSpec) -> None:
-    published = publish(spec)
+    first = registered(spec)
+    other = model("other")
     with side("compute"):
-        assert policy_in_force(spec.id, clock.now()) == published
+        assert policy_in_force(spec.id, clock.now()) == first
         with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic():
-            publish(spec)
+            registered(other)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_versions_published_at_once_are_numbered_without_gaps() -> None:
-    specs = [model("first"), model("second")]
-    together = threading.Barrier(6)
-
-    def work(number: int) -> None:
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute("SET ROLE biasgov_web")
-            together.wait(timeout=10)
-            for turn in range(8):
-                try:
-                    with transaction.atomic():
-                        publish(specs[(number + turn) % 2])
-                        if turn % 4 == number % 4:
-                            raise Abandoned
-                except Abandoned:
-                    continue
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(6) as pool:
-        for future in [pool.submit(work, number) for number in range(6)]:
-            future.result(timeout=60)
-    for spec in specs:
-        versions = sorted(each.version for each in policy_versions(spec.id))
-        assert versions == list(range(1, len(versions) + 1))
-    assert PolicyVersion.objects.count() == 6 * 6
+def emergency(cast: Cast, policy: Policy = TIGHTER, **changes: Any) -> Any:
+    given = {"assessment_reference": "RA-2026-099", "reason": "A court asks for it today.", "person": cast.officer}
+    return policy_publish_emergency(model_id=cast.owned.id, policy=policy, **(given | changes))
 
 
-class Abandoned(Exception):  # noqa: N818 - a change of mind, not a fault
-    """The publication is rolled back."""
+def test_an_emergency_tightens_at_once_is_flagged_and_is_reviewed_within_a_week(cast: Cast) -> None:
+    urgent = emergency(cast)
+    assert policy_in_force(cast.owned.id, clock.now()) == urgent
+    assert (urgent.version, urgent.way, urgent.justification) == (2, "emergency", "A court asks for it today.")
+    assert urgent.review_due == (clock.now() + 7 * DAY).date()
+    entry = entries(action="policy.published_in_emergency").get()
+    assert (entry.actor, entry.detail["reason"]) == ("user:officer", "A court asks for it today.")
 
 
-def run(spec: ModelSpec, file: Path, **changes: str) -> str:
+@pytest.mark.parametrize(
+    "policy",
+    [LOOSER, Policy(bounds={EO: Bound(None, 0.03)}, minimum_group=31), Policy(bounds={"fpr_gap": Bound(-0.01, 0.01)})],
+)
+def test_no_relaxation_is_an_emergency(cast: Cast, policy: Policy) -> None:
+    with pytest.raises(Refused) as refused:
+        emergency(cast, policy)
+    assert refused.value.code == "relaxation"
+
+
+def test_an_emergency_does_not_drop_a_planned_tightening(noon: None, cast: Cast) -> None:
+    published(cast.owned, cast.owner, [cast.compliance], TIGHTER, NOON + 3 * DAY)
+    with pytest.raises(Refused, match="rarer"):
+        emergency(cast, Policy(bounds={EO: Bound(None, 0.04)}))
+    assert emergency(cast, Policy(bounds={EO: Bound(None, 0.02)})).version == 3
+
+
+def test_an_emergency_needs_a_reason(cast: Cast) -> None:
+    with pytest.raises(Refused) as refused:
+        emergency(cast, reason=" ")
+    assert refused.value.field == "reason"
+
+
+@pytest.mark.parametrize("part", ["compliance", "board", "steward", "auditor", "administrator", "outsider"])
+def test_others_publish_nothing_in_an_emergency(cast: Cast, part: str) -> None:
+    with pytest.raises((PermissionDenied, Http404)):
+        emergency(cast, person=getattr(cast, part))
+    assert len(policy_versions(cast.owned.id)) == 1
+
+
+def run(spec: ModelSpec, file: Path, *flags: str, **changes: str) -> str:
     out = StringIO()
     given = {"model": spec.slug, "file": str(file), "assessment": "GOV002-18", "by": "officer"} | changes
-    call_command("policy_publish", *[f"--{name}={value}" for name, value in given.items()], stdout=out)
+    call_command("policy_publish", *[f"--{name}={value}" for name, value in given.items()], *flags, stdout=out)
     return out.getvalue()
 
 
@@ -231,6 +267,22 @@ def test_the_command_publishes_a_file(spec: ModelSpec, tmp_path: Path) -> None:
     found = policy_in_force(spec.id, clock.now())
     assert (found.policy.bound("fpr_gap").upper, found.policy.alpha) == (0.04, 0.01)
     assert found.published_by == "user:officer"
+
+
+def test_the_command_changes_a_policy_only_in_an_emergency(cast: Cast, tmp_path: Path) -> None:
+    file = tmp_path / "policy.json"
+    file.write_text(json.dumps({"bounds": {EO: {"upper": 0.03}}}))
+    with pytest.raises(CommandError, match="compliance signs it"):
+        run(cast.owned, file)
+    with pytest.raises(CommandError, match="reason"):
+        run(cast.owned, file, "--emergency")
+    with pytest.raises(CommandError, match="may not propose"):
+        run(cast.owned, file, "--emergency", reason="Now.", by="compliance")
+    assert "bears no signature" in run(cast.owned, file, "--emergency", reason="Now.")
+    file.write_text(json.dumps({"bounds": {EO: {"upper": 0.3}}}))
+    with pytest.raises(CommandError, match="rarer"):
+        run(cast.owned, file, "--emergency", reason="Now.")
+    assert [each.way for each in policy_versions(cast.owned.id)] == ["emergency", "registration"]
 
 
 @pytest.mark.parametrize(

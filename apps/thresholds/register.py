@@ -1,0 +1,250 @@
+"""Reading the register: its table, its reviews, its assessments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
+
+from apps.common import clock
+from apps.registry.selectors import models_visible_to
+from apps.thresholds.assessments import Assessed
+from apps.thresholds.models import Assessment, PolicyVersion, Review
+from apps.thresholds.versions import PolicyInForce, read
+
+PAGE = 50
+MOST_EXPORTED = 10_000
+
+IN_FORCE, PLANNED, SUPERSEDED, NEVER = "in force", "planned", "superseded", "never in force"
+STATES = (IN_FORCE, PLANNED, SUPERSEDED, NEVER)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What of the register is asked for; "" asks for everything. way: a value of `PolicyVersion.Way`."""
+
+    model: str = ""
+    metric: str = ""
+    industry: str = ""
+    state: str = ""
+    way: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterRow:
+    """A version as the register shows it. bounds: {metric: {lower, upper}}."""
+
+    id: int
+    model_slug: str
+    model_name: str
+    industry: str
+    version: int
+    state: str
+    way: str
+    bounds: Mapping[str, Mapping[str, float | None]]
+    effective_from: datetime
+    assessment_reference: str
+    legal_basis: tuple[str, ...]
+    justification: str
+    review_due: date
+    published_by: str
+    published_at: datetime
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterPage:
+    """Rows of one page, newest first; `pages` is at least 1."""
+
+    rows: tuple[RegisterRow, ...]
+    total: int
+    page: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class DueReview:
+    """A version in force whose calibration review is due, or will be. way: emergencies are due after a week."""
+
+    version_id: int
+    model_id: int
+    version: int
+    way: str
+    due: date
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRow:
+    """A signed review that kept a version."""
+
+    approval_id: int
+    next_due: date
+    reviewed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AssessmentRow:
+    """An imported assessment; `digest` is its file's."""
+
+    id: int
+    model_id: int
+    assessed: Assessed
+    source: str
+    digest: str
+    imported_by: str
+    imported_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VersionDetail:
+    """A version with where it stands. former: the version before it. reviews: newest first."""
+
+    policy: PolicyInForce
+    state: str
+    former: PolicyInForce | None
+    reviews: tuple[ReviewRow, ...]
+    review_due: date
+
+
+def register_page(user: Any, filters: Filters, *, page: int = 1) -> RegisterPage:
+    """A page of the versions that the person may see, in two queries."""
+    found = _found(user, filters)
+    total = found.count()
+    pages = max(1, -(-total // PAGE))
+    page = min(max(page, 1), pages)
+    return RegisterPage(_rows(found[(page - 1) * PAGE : page * PAGE]), total, page, pages)
+
+
+def register_export(user: Any, filters: Filters) -> tuple[RegisterRow, ...]:
+    """Everything that the filters leave, newest first, at most ten thousand versions."""
+    return _rows(_found(user, filters)[:MOST_EXPORTED])
+
+
+def version_detail(version_id: int) -> VersionDetail | None:
+    """A version and what belongs to it, in three queries; None if there is none."""
+    row = _with_state(PolicyVersion.objects.filter(pk=version_id)).first()
+    if row is None:
+        return None
+    former = PolicyVersion.objects.filter(model_id=row.model_id, version=row.version - 1).first()
+    reviews = tuple(
+        ReviewRow(each.approval_id, each.next_due, each.reviewed_at)
+        for each in Review.objects.filter(policy_version_id=row.pk).order_by("-id")
+    )
+    due = max((row.review_due, *(each.next_due for each in reviews)))
+    return VersionDetail(read(row), row.state, read(former) if former else None, reviews, due)
+
+
+def reviews_due(model_ids: Sequence[int], *, before: date) -> tuple[DueReview, ...]:
+    """The versions in force whose next review falls due by `before`, the most urgent first; one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT f.id, f.model_id, f.version, f.way, d.due FROM ("
+            " SELECT DISTINCT ON (model_id) id, model_id, version, way, review_due FROM thresholds_policyversion"
+            " WHERE model_id = ANY(%s) AND effective_from <= %s ORDER BY model_id, version DESC) f"
+            " CROSS JOIN LATERAL (SELECT greatest(f.review_due, max(r.next_due)) AS due"
+            " FROM thresholds_review r WHERE r.policy_version_id = f.id) d"
+            " WHERE d.due <= %s ORDER BY d.due, f.id",
+            [list(model_ids), clock.now(), before],
+        )
+        return tuple(DueReview(*row) for row in cursor.fetchall())
+
+
+def assessments_of(model_id: int) -> tuple[AssessmentRow, ...]:
+    """The assessments imported for a model, newest first."""
+    return tuple(assessment_row(row) for row in Assessment.objects.filter(model_id=model_id).order_by("-id"))
+
+
+def assessment(assessment_id: int) -> AssessmentRow | None:
+    """One imported assessment, or None."""
+    row = Assessment.objects.filter(pk=assessment_id).first()
+    return None if row is None else assessment_row(row)
+
+
+def assessment_named(model_id: int, reference: str) -> AssessmentRow | None:
+    """The assessment of that reference, if it was imported."""
+    row = Assessment.objects.filter(model_id=model_id, reference=reference).first()
+    return None if row is None else assessment_row(row)
+
+
+def assessment_row(row: Assessment) -> AssessmentRow:
+    """A row as a value."""
+    return AssessmentRow(
+        row.pk,
+        row.model_id,
+        Assessed.from_dict(row.content),
+        row.source,
+        row.digest,
+        row.imported_by,
+        row.imported_at,
+    )
+
+
+def _found(user: Any, filters: Filters) -> QuerySet[Any]:
+    found: QuerySet[Any] = PolicyVersion.objects.filter(model__in=models_visible_to(user)).select_related("model")
+    if filters.model:
+        found = found.filter(model__slug=filters.model)
+    if filters.industry:
+        found = found.filter(model__industry=filters.industry)
+    if filters.metric:
+        found = found.filter(body__bounds__has_key=filters.metric)
+    if filters.way:
+        found = found.filter(way=filters.way)
+    for word in filters.text.split()[:8]:
+        found = found.filter(
+            Q(justification__icontains=word)
+            | Q(assessment_reference__icontains=word)
+            | Q(model__name__icontains=word)
+            | Q(published_by__icontains=word)
+        )
+    found = _with_state(found)
+    if filters.state:
+        found = found.filter(state=filters.state)
+    return found.order_by("-published_at", "-id")
+
+
+def _with_state(found: QuerySet[Any]) -> QuerySet[Any]:
+    """Of those that have started the one published last is in force, so a later one can keep a planned one out."""
+    now = clock.now()
+    later = PolicyVersion.objects.filter(model_id=OuterRef("model_id"), version__gt=OuterRef("version"))
+    annotated: QuerySet[Any] = found.annotate(
+        overtaken=Exists(later.filter(effective_from__lte=OuterRef("effective_from"))),
+        replaced=Exists(later.filter(effective_from__lte=now)),
+        started=Case(When(effective_from__lte=now, then=Value(True)), default=Value(False)),
+        state=Case(
+            When(overtaken=True, then=Value(NEVER)),
+            When(started=False, then=Value(PLANNED)),
+            When(replaced=True, then=Value(SUPERSEDED)),
+            default=Value(IN_FORCE),
+        ),
+        bounds=F("body__bounds"),
+    )
+    return annotated
+
+
+def _rows(found: QuerySet[Any]) -> tuple[RegisterRow, ...]:
+    return tuple(
+        RegisterRow(
+            id=row.pk,
+            model_slug=row.model.slug,
+            model_name=row.model.name,
+            industry=row.model.industry,
+            version=row.version,
+            state=row.state,
+            way=row.way,
+            bounds=row.bounds or {},
+            effective_from=row.effective_from,
+            assessment_reference=row.assessment_reference,
+            legal_basis=tuple(row.legal_basis),
+            justification=row.justification,
+            review_due=row.review_due,
+            published_by=row.published_by,
+            published_at=row.published_at,
+            digest=row.digest,
+        )
+        for row in found
+    )
