@@ -39,6 +39,11 @@ app.conf.beat_schedule = {
         "options": {"expires": 60},
     },
     "count overrides by group": {"task": "compute.count_overrides", "schedule": 900.0, "options": {"expires": 900}},
+    "run proposed thresholds over the past": {
+        "task": "compute.backtest",
+        "schedule": 20.0,
+        "options": {"expires": 20},
+    },
     "rotate data keys": {"task": "compute.rotate_keys", "schedule": 3600.0, "options": {"expires": 600}},
     "drop superseded runs": {"task": "compute.drop_superseded", "schedule": 3600.0, "options": {"expires": 600}},
     "order the audit log and sign its head": {

@@ -7,7 +7,7 @@ from apps.audit.sealing import log_seal
 from apps.audit.verification import verification_continue
 from apps.board import services as board
 from apps.monitoring import services as monitoring
-from apps.pipeline import answering, disclosures, services, watching
+from apps.pipeline import answering, backtest, disclosures, services, watching
 from apps.pipeline.wake import again, door
 from apps.responses import services as responses
 from apps.vault import services as vault
@@ -36,6 +36,12 @@ def evaluate_due() -> None:
 def count_overrides() -> None:
     if services.count_overrides():
         again(count_overrides)
+
+
+@door("compute.backtest")
+def backtest_proposals() -> None:
+    if backtest.backtest_next():
+        again(backtest_proposals)
 
 
 @door("compute.rotate_keys")
