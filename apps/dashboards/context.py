@@ -37,6 +37,21 @@ _PAGES = (
     ("Inbox", "inbox", "inbox.view", ("inbox", "approvals", "approval", "approval-sign", "notifications")),
     ("Models", "models", "model.view", ("models", "model", "run")),
     (
+        "Thresholds",
+        "thresholds",
+        "threshold.view",
+        (
+            "thresholds",
+            "threshold-version",
+            "threshold-proposal",
+            "threshold-edit",
+            "threshold-propose",
+            "threshold-review",
+            "threshold-assessments",
+            "threshold-assessment",
+        ),
+    ),
+    (
         "Incidents",
         "incidents",
         "incident.view",

@@ -7,6 +7,7 @@ from apps.dashboards.board import reading as board
 from apps.dashboards.complaints import listing as complaints
 from apps.dashboards.incidents import tasks as incidents
 from apps.dashboards.responses import reading as responses
+from apps.dashboards.thresholds import reviewing as thresholds
 from apps.dashboards.vault import reading as vault
 from apps.dashboards.waiting import Provider
 
@@ -20,4 +21,5 @@ PROVIDERS: tuple[Provider, ...] = (
     incidents.TO_DO,
     conditions.TO_MEET,
     tasks.TO_ACKNOWLEDGE,
+    thresholds.TO_REVIEW,
 )

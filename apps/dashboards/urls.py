@@ -26,4 +26,5 @@ urlpatterns = [
     path("", include("apps.dashboards.responses.urls")),
     path("", include("apps.dashboards.retraining.urls")),
     path("", include("apps.dashboards.vault.urls")),
+    path("", include("apps.dashboards.thresholds.urls")),
 ]

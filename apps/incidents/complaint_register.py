@@ -100,6 +100,12 @@ def complaints_since(model_id: int, at: datetime) -> int:
     return Complaint.objects.filter(model_id=model_id, received_at__gte=at).exclude(state=states.WITHDRAWN).count()
 
 
+def complaints_since_of(model_ids: Collection[int], at: datetime) -> dict[int, int]:
+    """`complaints_since` of many models, in one query; models without any are left out."""
+    rows = Complaint.objects.filter(model_id__in=list(model_ids), received_at__gte=at).exclude(state=states.WITHDRAWN)
+    return {row["model_id"]: row["n"] for row in rows.order_by().values("model_id").annotate(n=Count("id"))}
+
+
 def complaints_due(
     *, visible: Collection[int] | None = None, until: datetime, limit: int = 50
 ) -> tuple[ComplaintRow, ...]:

@@ -12,6 +12,7 @@ from apps.incidents.complaint_register import (
     complaints_due,
     complaints_of_incident,
     complaints_since,
+    complaints_since_of,
     complaints_waiting_count,
 )
 from apps.incidents.detail import by_currency, evidence, evidence_documents, evidence_of, incident_detail, totals
@@ -79,6 +80,7 @@ __all__ = [
     "complaints_due",
     "complaints_of_incident",
     "complaints_since",
+    "complaints_since_of",
     "complaints_waiting_count",
     "counts_by_state",
     "evidence",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from apps.accounts.permissions import may, owned_model_ids
 from apps.common import clock
@@ -65,6 +65,7 @@ __all__ = [
     "findings_of",
     "gateways",
     "incidents_of",
+    "metrics_alerted",
     "notifications",
     "open_counts",
     "open_findings",
@@ -154,6 +155,15 @@ def open_counts(model_ids: Sequence[int]) -> dict[int, int]:
     """The number of open findings of each model that has any; one query."""
     rows = Finding.objects.filter(model_id__in=model_ids, state=Finding.State.OPEN).order_by()
     return dict(rows.values_list("model_id").annotate(number=Count("id")))
+
+
+def metrics_alerted(model_ids: Sequence[int], since: datetime) -> dict[int, frozenset[str]]:
+    """By model the metrics with a finding that was opened at or after `since`, or that is still open; one query."""
+    rows = Finding.objects.filter(Q(opened_as_of__gte=since) | Q(state=Finding.State.OPEN), model_id__in=model_ids)
+    found: dict[int, set[str]] = {}
+    for model_id, metric in rows.order_by().values_list("model_id", "metric").distinct():
+        found.setdefault(model_id, set()).add(metric)
+    return {model_id: frozenset(metrics) for model_id, metrics in found.items()}
 
 
 def findings(model_id: int, *, limit: int, state: str = "", before_id: int | None = None) -> tuple[FindingRow, ...]:

@@ -278,10 +278,15 @@ def _check_change(proposal: Proposal) -> None:
 def _needs(content: Mapping[str, Any]) -> list[Need]:
     """Compliance signs every change; the board as well what goes beyond the limits of the version before."""
     proposal = proposal_of(content)
-    further = [change.term for change in proposal.beyond_limits]
-    why = [f"relaxes beyond the limits of version {proposal.base.version}: {', '.join(further)}"] if further else []
-    why += [f"lets compliance alone go further: {', '.join(proposal.more_room)}"] if proposal.more_room else []
+    further = _spelled([change.term for change in proposal.beyond_limits])
+    why = [f"relaxes beyond the limits of version {proposal.base.version}: {further}"] if further else []
+    why += [f"lets compliance alone go further: {_spelled(proposal.more_room)}"] if proposal.more_room else []
     return [Need(SIGN, "every change of thresholds"), *([Need(RELAX, "; ".join(why))] if why else [])]
+
+
+def _spelled(terms: Sequence[str]) -> str:
+    """`bounds.fpr_gap.upper` -> `fpr gap upper`."""
+    return ", ".join(term.removeprefix("bounds.").replace("_", " ").replace(".", " ") for term in terms)
 
 
 def _bring_about(approval: ApprovalView, actor: str) -> datetime | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from apps.thresholds.assessments import Assessed, Baseline
 from apps.thresholds.backtests import BacktestState, backtest_state
+from apps.thresholds.documents import LARGEST as LARGEST_ASSESSMENT
 from apps.thresholds.limits import HOUSE_LIMITS
 from apps.thresholds.models import PolicyVersion
 from apps.thresholds.proposals import NAME as CHANGE
 from apps.thresholds.proposals import Draft, Proposal, is_current, proposal_of
+from apps.thresholds.publishing import REVIEWED_EVERY
 from apps.thresholds.register import (
     STATES,
     AssessmentRow,
@@ -43,7 +45,9 @@ WAYS = {way.value: str(way.label) for way in PolicyVersion.Way}
 __all__ = [
     "CHANGE",
     "HOUSE_LIMITS",
+    "LARGEST_ASSESSMENT",
     "REVIEW",
+    "REVIEWED_EVERY",
     "STATES",
     "WAYS",
     "Assessed",

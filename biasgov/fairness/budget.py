@@ -16,8 +16,8 @@ from biasgov.fairness.simulation import detection_delay, false_alarm_budget, sim
 from biasgov.fairness.streams import Population, Shift
 
 STREAMS = 20
-DELAY_STREAMS = 15
-DELAY_HORIZON_HOURS = 4_380
+DELAY_STREAMS = 11
+DELAY_HORIZON_HOURS = 2_160
 SEED = 2024
 
 _RATIOS = ("demographic_parity_ratio",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,11 +20,14 @@ from apps.registry.spec import ModelSpec
 
 SHOWN_AT_ONCE = 50
 
-PAGES: dict[str, str] = {}
+PAGES: dict[str, str] = {"threshold_change": "threshold-proposal"}
 """Kinds with a page of their own: kind -> the name of an address that takes the request's id."""
 
 ABOUT: dict[str, str] = {"incident": "incident"}
 """What requests are about -> the name of its page, which takes the number in the request's subject."""
+
+FACTS: dict[str, Callable[[ApprovalView], Sequence[tuple[str, str]]]] = {}
+"""Kinds whose content is told in words of their own where it is read and signed (`apps.dashboards.apps`)."""
 
 _BADGES = {
     states.DRAFT: Badge("plain", "draft"),
@@ -119,7 +122,7 @@ def page_of(user: Any, view: ApprovalView) -> ApprovalPage:
         view=view,
         kind=kind(view.kind).title,
         status=_BADGES[view.state],
-        facts=tuple(facts(view.content)),
+        facts=tuple(FACTS[view.kind](view) if view.kind in FACTS else facts(view.content)),
         signatures=tuple(_signature(view, one, need.verb if need else "") for one in view.needs),
         steps=tuple(map(_step, reversed(selectors.steps(view.id)))),
         may_sign=need is not None,

@@ -35,9 +35,11 @@ def approvals(request: HttpRequest) -> HttpResponse:
 @require_GET
 @requires("inbox.view")
 def approval(request: HttpRequest, approval_id: int) -> HttpResponse:
-    """A request of a kind that has no page of its own."""
-    page = reading.page_of(request.user, readable(request, approval_id))
-    return render(request, "approvals/page.html", {"page": page})
+    """A request; one of a kind with a page of its own is shown there."""
+    view = readable(request, approval_id)
+    if view.kind in reading.PAGES:
+        return redirect(reading.url_of(view))
+    return render(request, "approvals/page.html", {"page": reading.page_of(request.user, view)})
 
 
 @require_http_methods(["GET", "POST"])

@@ -247,7 +247,7 @@ def test_queries_do_not_grow_with_the_number_of_models(hiring: ModelSpec, django
     browser = signed_in(person("officer"))
     ceilings = {reverse("inbox"): 38, reverse("models"): 22, reverse("health"): 30}
     ceilings[f"{reverse('model', args=[hiring.slug])}?window=24h"] = 42
-    ceilings[reverse("run", args=[newest_run(hiring)])] = 14
+    ceilings[reverse("run", args=[newest_run(hiring)])] = 15
     for address, ceiling in ceilings.items():
         with django_assert_max_num_queries(ceiling) as one:
             assert browser.get(address).status_code == 200
