@@ -16,11 +16,12 @@ from apps.registry.spec import AttributeSpec, ModelSpec, Words
 
 @dataclass(frozen=True, slots=True)
 class ModelName:
-    """What a model is called."""
+    """What a model is called, and in which industry it works."""
 
     id: int
     slug: str
     name: str
+    industry: str
 
 
 def model_spec(slug: str) -> ModelSpec:
@@ -59,12 +60,18 @@ def models_visible_to(user: Any) -> QuerySet[MonitoredModel]:
 
 def model_names() -> tuple[ModelName, ...]:
     """Every registered model by name. One query."""
-    return tuple(ModelName(*row) for row in MonitoredModel.objects.values_list("pk", "slug", "name"))
+    return tuple(ModelName(*row) for row in MonitoredModel.objects.values_list("pk", "slug", "name", "industry"))
 
 
 def monitored_model(slug: str) -> MonitoredModel:
     """The database object of the model called `slug`, as ownership needs it; raises MonitoredModel.DoesNotExist."""
     return MonitoredModel.objects.get(slug=slug)
+
+
+def names_visible_to(user: Any) -> tuple[ModelName, ...]:
+    """The models of `models_visible_to` by name, where nothing else about them is asked; one query."""
+    found = models_visible_to(user).order_by("name", "pk").values_list("pk", "slug", "name", "industry")
+    return tuple(ModelName(*row) for row in found)
 
 
 def model_id_of(slug: str) -> int | None:

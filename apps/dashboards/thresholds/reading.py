@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from apps.accounts.permissions import may, may_somewhere
+from apps.accounts.permissions import may
 from apps.approvals import selectors as approvals
 from apps.approvals import states
 from apps.common import clock
@@ -20,6 +20,7 @@ from apps.dashboards.thresholds.silent import SilentBounds, silent_bounds
 from apps.dashboards.thresholds.words import ChangeLine, bound_words, change_lines
 from apps.dashboards.words import METRICS, Badge, metric_name
 from apps.registry import selectors as registry
+from apps.registry.selectors import ModelName
 from apps.registry.spec import ModelSpec
 from apps.thresholds import selectors as thresholds
 from apps.thresholds.citations import CITATIONS, Citation
@@ -69,7 +70,7 @@ class Register:
     choices: Mapping[str, Sequence[tuple[str, str]]]
     proposals: tuple[ApprovalLine, ...]
     silent: tuple[SilentBounds, ...]
-    proposable: tuple[ModelSpec, ...]
+    proposable: tuple[ModelName, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def filters_of(sent: Mapping[str, str]) -> Filters:
 def register_of(user: Any, filters: Filters, page: int) -> Register:
     """The register's page; a constant number of queries."""
     found = thresholds.register_page(user, filters, page=page)
-    specs = registry.specs_of(registry.models_visible_to(user))
+    models = registry.names_visible_to(user)
     asked = [
         view
         for kind in (thresholds.CHANGE, thresholds.REVIEW)
@@ -127,15 +128,15 @@ def register_of(user: Any, filters: Filters, page: int) -> Register:
         older=_query(filters, found.page + 1) if found.page < found.pages else "",
         csv=f"{reverse('thresholds-csv')}{_query(filters, 1)}",
         choices={
-            "model": [(spec.slug, spec.name) for spec in specs],
+            "model": [(each.slug, each.name) for each in models],
             "metric": [(metric, name) for metric, name in METRICS.items()],
-            "industry": [(name, name) for name in sorted({spec.industry for spec in specs})],
+            "industry": [(name, name) for name in sorted({each.industry for each in models})],
             "state": [(name, name) for name in STATE_BADGES],
             "way": [(way, badge.text) for way, badge in WAY_BADGES.items()],
         },
         proposals=tuple(line_of(view) for view in asked),
-        silent=silent_bounds(specs),
-        proposable=tuple(spec for spec in specs if _may_propose(user, spec)),
+        silent=silent_bounds(models),
+        proposable=tuple(each for each in models if _may_propose(user, each)),
     )
 
 
@@ -239,5 +240,5 @@ def _query(filters: Filters, page: int) -> str:
     return f"?{urlencode(kept | ({'page': page} if page > 1 else {}))}"
 
 
-def _may_propose(user: Any, spec: ModelSpec) -> bool:
-    return may_somewhere(user, "threshold.propose") and may(user, "threshold.propose", spec)
+def _may_propose(user: Any, model: ModelName | ModelSpec) -> bool:
+    return may(user, "threshold.propose", model)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from apps.common import clock
 from apps.dashboards.words import metric_name
 from apps.incidents import selectors as incidents
+from apps.registry.selectors import ModelName
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors as responses
 from apps.thresholds import selectors as thresholds
@@ -34,27 +35,27 @@ class SilentBounds:
         return f"{came} in the last 90 days, and the bound{many} on {bounds} raised no alert."
 
 
-def silent_bounds(specs: Sequence[ModelSpec]) -> tuple[SilentBounds, ...]:
+def silent_bounds(models: Sequence[ModelName | ModelSpec]) -> tuple[SilentBounds, ...]:
     """The models with most complaints first; four queries, however many models."""
     now = clock.now()
     since = now - LOOKED_BACK
-    complained = incidents.complaints_since_of([spec.id for spec in specs], since)
+    complained = incidents.complaints_since_of([each.id for each in models], since)
     if not complained:
         return ()
     alerted = responses.metrics_alerted(list(complained), since)
     policies = thresholds.policies_in_force(list(complained), now)
     found = [
         SilentBounds(
-            slug=spec.slug,
-            name=spec.name,
-            complaints=complained[spec.id],
+            slug=each.slug,
+            name=each.name,
+            complaints=complained[each.id],
             metrics=tuple(
                 metric
-                for metric, bound in policies[spec.id].policy.bounds.items()
-                if not bound.is_open and metric not in alerted.get(spec.id, ())
+                for metric, bound in policies[each.id].policy.bounds.items()
+                if not bound.is_open and metric not in alerted.get(each.id, ())
             ),
         )
-        for spec in specs
-        if spec.id in complained and spec.id in policies
+        for each in models
+        if each.id in complained and each.id in policies
     ]
     return tuple(sorted((each for each in found if each.metrics), key=lambda each: -each.complaints))
