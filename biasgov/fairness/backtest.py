@@ -8,11 +8,11 @@ evaluations in a row. Under the policy that judged the stored evaluations, judgi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
-from biasgov.fairness.policy import Policy
+from biasgov.fairness.policy import METRICS, Policy
 from biasgov.fairness.response_plan import SEVERITIES
 from biasgov.fairness.verdicts import Key, Result, judge_again
 
@@ -114,6 +114,7 @@ class Replayer:
 
     def __init__(self, today: Policy, proposed: Policy, *, close_after: int) -> None:
         self._policies = (today, proposed)
+        self._differ = _metrics_judged_otherwise(today, proposed)
         self._close_after = close_after
         self._episodes: tuple[dict[Key, list[_Episode]], ...] = ({}, {})
         self._looks: dict[SeriesKey, list[Look]] = {}
@@ -128,12 +129,13 @@ class Replayer:
         said: tuple[dict[Key, dict[str, Result]], ...] = ({}, {})
         for place, stored in enumerate(windows):
             self._hidden += stored.hidden
+            by_today = bool(judged_by) and judged_by[place] == self._policies[0]
             for result in stored.results:
+                both = self._both(result, stored.confidence)
                 if judged_by:
-                    again = judge_again(result, judged_by[place], confidence=stored.confidence)
+                    again = both[0] if by_today else judge_again(result, judged_by[place], confidence=stored.confidence)
                     self._checked += 1
                     self._repeated += (again.verdict, again.severity) == (result.verdict, result.severity)
-                both = [judge_again(result, policy, confidence=stored.confidence) for policy in self._policies]
                 verdicts = [each.verdict if each.judged else "" for each in both]
                 if not any(verdicts):
                     continue
@@ -146,6 +148,13 @@ class Replayer:
         names = [stored.window for stored in windows]
         for episodes, there in zip(self._episodes, said, strict=True):
             self._move(episodes, there, names, as_of)
+
+    def _both(self, result: Result, confidence: float) -> tuple[Result, Result]:
+        """By today's policy and by the proposed one, judged once where they cannot differ."""
+        today = judge_again(result, self._policies[0], confidence=confidence)
+        if result.metric not in self._differ:
+            return today, today
+        return today, judge_again(result, self._policies[1], confidence=confidence)
 
     def replay(self) -> Replay:
         """What came of everything that was looked at, alerts in the order of time."""
@@ -193,6 +202,13 @@ class Replayer:
                     current.streaks[name] = current.streaks[name] + 1 if within else 0
             if all(streak >= self._close_after for streak in current.streaks.values()):
                 current.ended = as_of
+
+
+def _metrics_judged_otherwise(one: Policy, two: Policy) -> frozenset[str]:
+    """The metrics of which the two policies can say different things; the ladder judges nothing."""
+    if replace(two, bounds=one.bounds, ladder=one.ladder) != one:
+        return frozenset(METRICS)
+    return frozenset(metric for metric in METRICS if one.bound(metric) != two.bound(metric))
 
 
 def _matched(key: Key, today: Sequence[_Episode], proposed: Sequence[_Episode]) -> Iterable[ReplayedAlert]:

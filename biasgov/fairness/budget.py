@@ -16,7 +16,7 @@ from biasgov.fairness.simulation import detection_delay, false_alarm_budget, sim
 from biasgov.fairness.streams import Population, Shift
 
 STREAMS = 20
-DELAY_STREAMS = 11
+DELAY_STREAMS = 7
 DELAY_HORIZON_HOURS = 2_160
 SEED = 2024
 

@@ -214,6 +214,8 @@ def _statistics(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         each = budget[name]
         if each["per_year"] is not None:
             told.append((words, f"{each['per_year']:.2f} ({each['low']:.2f} to {each['high']:.2f}, 95{NBSP}%)"))
+    if budget["looked_for"]:
+        told.append(("delay", f"median of {budget['delay_streams']} simulated changes"))
     population = budget["population"]
     told.append(
         (
