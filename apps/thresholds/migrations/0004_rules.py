@@ -11,10 +11,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
           AND jsonb_array_length(asked.needs) > 0
           AND NOT EXISTS (
             SELECT FROM jsonb_array_elements(asked.needs) AS need
-            WHERE NOT EXISTS (
+            WHERE CASE WHEN public.approvals_collective(need ->> 'verb') THEN NOT EXISTS (
+                SELECT FROM public.approvals_resolution AS agreed
+                WHERE agreed.approval_id = asked.id AND agreed.digest = asked.digest AND agreed.verb = need ->> 'verb'
+            ) ELSE NOT EXISTS (
                 SELECT FROM public.approvals_signature AS given
                 WHERE given.approval_id = asked.id AND given.digest = asked.digest AND given.verb = need ->> 'verb'
-            )
+            ) END
         )
     )
 $$;
@@ -77,5 +80,5 @@ DROP FUNCTION thresholds_review_fits, thresholds_version_fits, thresholds_is_sig
 
 
 class Migration(migrations.Migration):
-    dependencies = [("thresholds", "0003_register")]
+    dependencies = [("thresholds", "0003_register"), ("approvals", "0004_the_board_decides")]
     operations = [migrations.RunSQL(RULES, UNDO)]
