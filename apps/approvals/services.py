@@ -168,6 +168,7 @@ def approval_reject(*, approval_id: int, person: User, reason: str) -> ApprovalV
     _demand_signer(row, person)
     if not reason.strip():
         raise Refused("reason", "Say why, so that the requester can do better.")
+    _check_stored("reason", reason)
     _step(row, "rejected", person.actor, text=reason.strip(), decided_at=clock.now())
     return view_of(row)
 
@@ -232,6 +233,7 @@ def approval_remark(*, approval_id: int, person: User, text: str) -> None:
         demand(person, _kind(row.kind).view, row.model_id)
     if not text.strip():
         raise Refused("text", "The remark is empty.")
+    _check_stored("text", text)
     _note(row, REMARK, row.state, person.actor, text=text.strip()[:5000])
 
 
@@ -273,6 +275,12 @@ def _bring_about(row: Approval, actor: str) -> None:
         _step(row, "became_effective", actor)
 
 
+def _check_stored(field: str, text: str) -> None:
+    """Raises Refused for text that PostgreSQL cannot store."""
+    if "\0" in text:
+        raise Refused(field, "The character U+0000 is not allowed.")
+
+
 def _checked(
     declared: Kind, model_id: int | None, title: str, content: Mapping[str, Any], reason: str
 ) -> dict[str, Any]:
@@ -282,6 +290,8 @@ def _checked(
         raise Refused("title", f"It has {len(title)} characters; at most {_LONGEST_TITLE} fit.")
     if not reason.strip():
         raise Refused("reason", "Say why this is asked for.")
+    _check_stored("title", title)
+    _check_stored("reason", reason)
     try:
         told = plain(dict(content))
     except ValueError as error:

@@ -109,6 +109,8 @@ def checked_reference(given: str) -> str:
         raise Refused("assessment_reference", "Name the risk assessment that these thresholds come from.")
     if len(reference) > LONGEST_REFERENCE:
         raise Refused("assessment_reference", f"It has {len(reference)} characters; at most {LONGEST_REFERENCE} fit.")
+    if "\0" in reference:
+        raise Refused("assessment_reference", "The character U+0000 is not allowed.")
     return reference
 
 

@@ -101,7 +101,8 @@ class VersionPage:
 def filters_of(sent: Mapping[str, str]) -> Filters:
     """What the register is asked for: what is in force, unless another state, or all, is chosen."""
     known = {"metric": METRICS, "state": STATE_BADGES, "way": WAYS}
-    chosen = {name: sent.get(name, "") for name in ("model", "metric", "industry", "state", "way", "text")}
+    names = ("model", "metric", "industry", "state", "way", "text")
+    chosen = {name: sent.get(name, "").replace("\0", "") for name in names}
     chosen |= {name: "" for name, values in known.items() if chosen[name] not in values}
     if not chosen["state"] and sent.get("state", "") != ALL:
         chosen["state"] = IN_FORCE

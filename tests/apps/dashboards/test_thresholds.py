@@ -136,6 +136,7 @@ def test_an_owner_sees_their_own_models_only(cast: Cast) -> None:
         ("?way=emergency", False),
         ("?text=RA-2026", True),
         ("?text=nothing", False),
+        ("?text=%00&model=%00claims-triage", True),
         ("?model=claims-triage&state=strange&page=99999999", True),
     ],
 )
@@ -260,6 +261,11 @@ def test_nothing_of_a_refused_form_is_lost(cast: Cast) -> None:
         ("assessment_reference", "x" * 201),
         ("reason", " "),
         ("title", "x" * 201),
+        ("title", "a\0b"),
+        ("reason", "a\0b"),
+        ("assessment_reference", "a\0b"),
+        (f"bounds.{EO}.upper", "0.\0"),
+        ("ladder.time_zone", "\0"),
     ],
 )
 def test_a_form_with_nonsense_is_refused_in_words(cast: Cast, field: str, value: str) -> None:
@@ -344,6 +350,7 @@ def test_a_bound_that_stays_silent_while_complaints_come_in_is_pointed_out(cast:
     assert "Complaints where no bound alerts" not in seen(cast.compliance, "thresholds")
     complaint_record(
         model=cast.owned,
+        actor=cast.compliance.actor,
         source="customer",
         channel="letter",
         reference="C-1",
