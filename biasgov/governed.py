@@ -118,6 +118,7 @@ UNGOVERNED: dict[str, str] = {
     "responses_outboxmessage": "attempts at delivery; one given up or sent again is audited",
     "socialaccount_socialapp": "never written: providers stand in the settings",
     "socialaccount_socialtoken": "never kept",
+    "thresholds_backtest": "recomputed at will; a proposal that is signed holds the result in its own text",
     "vault.block": "changed by uploads, erasures and rotation alone, which are governed",
     "vault_upload_part": "sealed content of uploads, which are governed",
     "vault_key_report": "a copy of how the keys stand, changed under entries of their own",
