@@ -27,9 +27,10 @@ SLOT = timedelta(seconds=30)
 def status_settle(model_id: int) -> ModelStatus:
     """Bring a model's status up to what its findings and its restriction are, in the caller's transaction.
 
-    The caller holds the model (`steps.hold`). A change takes the next number.
+    The caller holds the model (`steps.hold`). A change takes the next number, and the first of them writes the row: a
+    model about which nothing was ever decided has none.
     """
-    found, _ = ModelStatus.objects.get_or_create(pk=model_id)
+    found = ModelStatus.objects.filter(pk=model_id).first() or ModelStatus(pk=model_id)
     open_tiers = Finding.objects.filter(model_id=model_id, state=Finding.State.OPEN).values_list("tier", flat=True)
     tier = max(open_tiers.distinct(), key=height, default=ladder.NO_TIER)
     in_force = Restriction.objects.filter(model_id=model_id, state=ladder.IN_FORCE).first()
@@ -41,7 +42,7 @@ def status_settle(model_id: int) -> ModelStatus:
             in_force,
             clock.now(),
         )
-        found.save(update_fields=["sequence", "tier", "restriction", "changed_at"])
+        found.save()
         audit.append(
             actor=SYSTEM,
             action="status.changed",

@@ -26,6 +26,7 @@ from apps.pipeline import watching
 from apps.registry.services import version_register
 from apps.responses import selectors
 from apps.responses import services as responses
+from apps.responses.models import Answered
 from apps.responses.silences import silence_set
 from apps.retraining.services import retraining_check
 from apps.thresholds.services import policy_publish
@@ -83,6 +84,14 @@ def test_a_governed_change_without_an_entry_does_not_commit() -> None:
             attempt()
     who.refresh_from_db()
     assert not who.is_superuser
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_evaluation_of_which_nothing_follows_commits_without_an_entry() -> None:
+    spec = model()
+    answer(spec, look(spec, "within"))
+    assert Answered.objects.filter(model_id=spec.id).exists()
+    assert not AuditEntry.objects.filter(action="status.changed").exists()
 
 
 @pytest.mark.django_db(transaction=True)
