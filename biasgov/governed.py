@@ -122,8 +122,6 @@ UNGOVERNED: dict[str, str] = {
     "vault.block": "changed by uploads, erasures and rotation alone, which are governed",
     "vault_upload_part": "sealed content of uploads, which are governed",
     "vault_key_report": "a copy of how the keys stand, changed under entries of their own",
-    "thresholds_backtest": "recomputed at will; a proposal that is signed holds the result in its own text",
-    "vault.record": "changed by uploads, erasures and rotation alone, which are governed",
 }
 
 TRIGGERS = _ROWS, _COLUMNS = "audit_demanded_of_rows", "audit_demanded_of_columns"
