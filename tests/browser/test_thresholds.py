@@ -99,7 +99,7 @@ def test_the_owner_proposes_a_relaxation_and_compliance_reads_the_back_test_and_
     fits(owner)
     owner.get_by_label("demographic parity ratio, lower bound", exact=True).fill("0.3")
     owner.get_by_label("demographic parity ratio, upper bound", exact=True).fill("3")
-    owner.get_by_label("Justification").fill("The pilot had no such forms.")
+    owner.get_by_label("Justification; those who sign").fill("The pilot had no such forms.")
     owner.get_by_label("Risk assessment").fill("RA-2026-031")
     owner.get_by_role("button", name="Save as a draft").click()
     expect(owner.get_by_text("The back-test is being computed.")).to_be_visible()
@@ -121,7 +121,7 @@ def test_the_owner_proposes_a_relaxation_and_compliance_reads_the_back_test_and_
     compliance.get_by_role("link", name="Sign…").click()
     confirm(compliance)
     expect(compliance.get_by_text("You sign exactly this text")).to_be_visible()
-    compliance.get_by_role("button", name="Sign").click()
+    compliance.get_by_role("button", name="Sign", exact=True).click()
     expect(compliance.get_by_text("Signed in your name.")).to_be_visible()
     assert newest_version(spec.id).version == 1
 
@@ -129,7 +129,7 @@ def test_the_owner_proposes_a_relaxation_and_compliance_reads_the_back_test_and_
 def test_a_tightening_is_written_and_signed_by_the_keyboard_alone(seen_by: As, spec: ModelSpec) -> None:
     owner = seen_by("owner", f"/thresholds/{spec.slug}/propose/")
     write_by_keyboard(owner, "equalised odds difference, upper bound", "0.04")
-    write_by_keyboard(owner, "Justification", "The pilot shows that less is possible.")
+    write_by_keyboard(owner, "Justification; those who sign", "The pilot shows that less is possible.")
     owner.keyboard.press("Tab")
     owner.get_by_role("button", name="Save as a draft").focus()
     owner.keyboard.press("Enter")
@@ -145,7 +145,7 @@ def test_a_tightening_is_written_and_signed_by_the_keyboard_alone(seen_by: As, s
     compliance.get_by_role("link", name="Sign…").focus()
     compliance.keyboard.press("Enter")
     confirm(compliance)
-    compliance.get_by_role("button", name="Sign").focus()
+    compliance.get_by_role("button", name="Sign", exact=True).focus()
     compliance.keyboard.press("Enter")
     expect(compliance.get_by_text("in effect").first).to_be_visible()
     assert newest_version(spec.id).version == 2
@@ -168,7 +168,7 @@ def test_the_other_pages_are_accessible_and_fit(seen_by: As, spec: ModelSpec, sc
 def test_a_proposal_is_written_and_read_without_scripts(seen_by: As, spec: ModelSpec) -> None:
     page = seen_by("owner", f"/thresholds/{spec.slug}/propose/", java_script_enabled=False)
     page.get_by_label("equalised odds difference, upper bound", exact=True).fill("0.04")
-    page.get_by_label("Justification").fill("Less is possible.")
+    page.get_by_label("Justification; those who sign").fill("Less is possible.")
     page.get_by_role("button", name="Save as a draft").click()
     computed()
     page.get_by_role("link", name="Look again").click()

@@ -63,7 +63,7 @@ def bounded(policy: Policy, **bounds: Bound) -> Policy:
         (replace(STRICT, alpha=0.01), {"alpha": RELAXATION}),
         (replace(STRICT, alpha=0.1), {"alpha": TIGHTENING}),
         (replace(STRICT, alert_confidence=0.999), {"alert_confidence": RELAXATION}),
-        (replace(STRICT, alert_confidence=0.99), {"alert_confidence": TIGHTENING}),
+        (replace(STRICT, alert_confidence=0.98), {"alert_confidence": TIGHTENING}),
         (replace(STRICT, confidence=0.99), {"confidence": RELAXATION}),
         (replace(STRICT, minimum_group=31), {"minimum_group": RELAXATION}),
         (replace(STRICT, minimum_cell=4), {"minimum_cell": TIGHTENING}),
