@@ -49,9 +49,9 @@ class Given:
             return None
         try:
             at = datetime.fromisoformat(text)
-        except ValueError:
+            return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        except (ValueError, OverflowError):
             raise Refused(name, f"{text[:40]!r} is no date and time.") from None
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
     def needed_moment(self, name: str, missing: str) -> datetime:
         """The same; raises Refused with `missing` where the part is empty."""

@@ -180,6 +180,7 @@ def test_what_was_refused_is_kept_in_its_form(cast: Cast, incident: Incident) ->
     [
         ("action", {"title": "x", "owner": "9" * 40, "due_at": "2099-01-01T12:00"}),
         ("action", {"title": "x", "owner": "1", "due_at": "yesterday"}),
+        ("clock", {"rule": "aia-73-3", "started_at": "0001-01-01T00:00+14:00", "note": "x"}),
         ("action", {"title": "x\0", "owner": "1", "due_at": "2099-01-01T12:00"}),
         (
             "cost",
