@@ -28,7 +28,8 @@ Opened = Callable[..., Page]
 def test_the_registers_are_accessible_and_fit(
     opened: Opened, hiring: ModelSpec, officer: User, live_server: Any, scheme: str
 ) -> None:
-    findings = open_findings([hiring.id])[:2]
+    # Only groups of a single attribute have a stored history, and so a chart.
+    findings = [each for each in open_findings([hiring.id]) if each.group and "*" not in each.attribute][:2]
     done = incident_open_for_escalation(
         model=hiring, findings=findings, cause_key="c", severity="high", evidence=evidence_of(hiring, findings)
     )
