@@ -66,7 +66,7 @@ class Matter:
 
     waiting: (id, key) of every subject that has to go to the board, whether it has a case or not. subject: how one
     stands now, None if there is none. decided: carries the decision out, in its transaction; answers whether the
-    conditions become actions. by_hand: people may put it to the board too. view: the verb of those who may read it.
+    conditions become actions. by_hand: people may put it to the board too.
     """
 
     kind: str

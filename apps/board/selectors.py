@@ -16,10 +16,8 @@ from apps.accounts.selectors import people_with_role
 from apps.board import matters, states
 from apps.board.counting import Count
 from apps.board.models import Case, CaseStep, Condition, Conflict, Paper, Seat, Vote
-from apps.board.rules import Rules, rules_in_force
+from apps.board.rules import Rules
 from apps.board.voting import tally
-
-__all__ = ["Count", "Rules", "rules_in_force"]
 
 
 @dataclass(frozen=True, slots=True)

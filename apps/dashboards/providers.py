@@ -3,7 +3,7 @@
 from apps.dashboards import tasks
 from apps.dashboards.approvals import reading as approvals
 from apps.dashboards.board import conditions
-from apps.dashboards.board import reading as board
+from apps.dashboards.board import tasks as board
 from apps.dashboards.complaints import listing as complaints
 from apps.dashboards.incidents import tasks as incidents
 from apps.dashboards.responses import reading as responses

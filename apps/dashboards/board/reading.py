@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,11 +18,9 @@ from apps.board.selectors import CaseDetail, CaseRow, MemberView
 from apps.board.wording import people, standing_sentence
 from apps.dashboards.approvals.reading import url_of
 from apps.dashboards.board.conditions import STATUS
-from apps.dashboards.waiting import Provider, Task
 from apps.dashboards.words import Badge
 from apps.incidents import selectors as incidents
 from apps.incidents.selectors import ActionRow
-from apps.registry.spec import ModelSpec
 
 SHOWN_AT_ONCE = 50
 
@@ -291,20 +288,3 @@ def _owners(view: CaseDetail) -> tuple[tuple[str, str], ...]:
     if model is not None:
         found |= {each.username: each.display_name for each in owners_of(model)}
     return tuple(sorted(found.items(), key=lambda each: each[1]))
-
-
-def _to_vote(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
-    return [
-        Task(
-            kind="Vote",
-            text=row.title,
-            about=f"{row.model_name or 'the whole house'}, before the ethics board",
-            url=reverse("case", args=[row.id]),
-            since=row.convened_at,
-            due=row.vote_until,
-        )
-        for row in selectors.votes_waiting_for(user)
-    ]
-
-
-TO_VOTE = Provider(_to_vote, selectors.votes_waiting_count)

@@ -15,6 +15,7 @@ from apps.accounts.confirmation import confirmed_at, requires_confirmation
 from apps.accounts.permissions import may, requires
 from apps.accounts.selectors import person as person_called
 from apps.board import selectors, services
+from apps.board.rules import rules_in_force
 from apps.board.selectors import CaseDetail
 from apps.common.errors import Refused
 from apps.dashboards.approvals.reading import url_of
@@ -37,7 +38,7 @@ def cases(request: HttpRequest) -> HttpResponse:
     open_only = request.GET.get("show") != "all"
     before = request.GET.get("before", "")
     lines = reading.list_of(request.user, open_only=open_only, before_id=int(before) if before.isdecimal() else None)
-    rules = selectors.rules_in_force()
+    rules = rules_in_force()
     context = {
         "lines": lines,
         "open_only": open_only,
@@ -76,7 +77,7 @@ def convene(request: HttpRequest) -> HttpResponse:
 @requires("board.manage")
 def rules(request: HttpRequest) -> HttpResponse:
     """Ask the board to decide by other rules."""
-    wanted: dict[str, Any] = selectors.rules_in_force().plain()
+    wanted: dict[str, Any] = rules_in_force().plain()
     for name in _RULES:
         given = request.POST.get(name, "").strip()
         wanted[name] = int(given) if given.isdecimal() and len(given) < 6 else given

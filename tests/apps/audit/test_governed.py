@@ -19,7 +19,10 @@ from apps.approvals import services as approvals
 from apps.audit.models import AuditEntry
 from apps.audit.services import append
 from apps.audit.verification import verification_request
+from apps.board import services as board
+from apps.board.models import Case
 from apps.common import clock
+from apps.incidents.models import Incident
 from apps.incidents.opening import incident_open
 from apps.pipeline import services as pipeline
 from apps.pipeline import watching
@@ -171,7 +174,6 @@ def acts(made: World) -> dict[str, Callable[[], object]]:
     return {
         "a person is invited": lambda: accounts.person_create(username="eve", actor=tests, roles=["auditor"]),
         "a role is granted": lambda: accounts.role_grant(person=officer, role="data_steward", actor=tests),
-        "a role is taken": lambda: accounts.role_revoke(person=made.cast.board, role="board_member", actor=tests),
         "a person leaves": lambda: accounts.person_deactivate(person=made.cast.outsider, actor=tests),
         "a token is issued": lambda: api.token_issue(actor=tests, name="fresh", scopes=["read"]),
         "a token is revoked": lambda: api.token_revoke(actor=tests, name="live"),
@@ -196,6 +198,21 @@ def acts(made: World) -> dict[str, Callable[[], object]]:
             actor=officer.actor,
             person=officer,
         ),
+        "the board is convened": lambda: board.case_convene(
+            kind="incident", subject_id=Incident.objects.latest("id").pk, person=officer
+        ),
+        "a vote is opened": lambda: board.voting_open(case_id=newest_case().pk, person=made.cast.compliance),
+        "a vote is given": lambda: board.vote_cast(
+            case_id=newest_case().pk,
+            person=made.cast.board,
+            choice="for",
+            reason="A reason.",
+            digest=newest_case().digest,
+            confirmed_at=clock.now(),
+        ),
+        "a conflict is declared": lambda: board.conflict_declare(
+            case_id=newest_case().pk, person=made.cast.board, reason="A reason."
+        ),
         "a training set is checked": lambda: retraining_check(
             model=owned, name="June", rows=100, sources=[("human_review", 100)], actor=tests
         ),
@@ -208,7 +225,12 @@ def acts(made: World) -> dict[str, Callable[[], object]]:
         "a key is made": lambda: on_the_compute_side(rotation.data_key_make),
         "an alarm is raised": watching.watch_log,
         "a check of the log is asked for": lambda: verification_request(actor="user:aude"),
+        "a role is taken": lambda: accounts.role_revoke(person=made.cast.board, role="board_member", actor=tests),
     }
+
+
+def newest_case() -> Case:
+    return Case.objects.latest("id")
 
 
 def on_the_compute_side(work: Callable[[], object]) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
@@ -20,10 +21,11 @@ from apps.incidents import selectors as incidents
 from apps.incidents.models import Incident
 from apps.incidents.services import incident_closure_request
 from apps.responses.models import Notification
+from tests.apps.accounts.factors import set_up_app
 from tests.apps.incidents.test_closing import finish
 from tests.apps.incidents.test_opening import open_by_hand
 from tests.board import convened, impartial, opened, vote
-from tests.cast import Cast
+from tests.cast import Cast, signed_in
 from tests.sides import side
 
 pytestmark = pytest.mark.django_db
@@ -217,6 +219,17 @@ def test_a_vote_is_given_once_on_what_was_read_by_who_has_confirmed(incident: In
         Vote.objects.create(
             case=case, person=cast.board, choice="for", reason="x", digest=case.digest, confirmed_at=clock.now()
         )
+
+
+def test_a_vote_needs_a_second_factor_where_the_house_asks_for_one(
+    incident: Incident, cast: Cast, settings: Any
+) -> None:
+    settings.SIGNERS_NEED_SECOND_FACTOR = True
+    case = opened("incident", incident.pk)
+    assert code(lambda: vote(case, cast.board)) == "second_factor"
+    set_up_app(signed_in(cast.board))
+    vote(case, cast.board)
+    assert Vote.objects.count() == 1
 
 
 @pytest.mark.parametrize("part", ["officer", "compliance", "owner", "auditor", "steward", "administrator", "outsider"])
