@@ -131,8 +131,10 @@ def test_a_release_in_the_future_is_refused(world):
     assert caught.value.status == 422
 
 
-def test_there_is_one_person_for_each_role(db):
-    assert people_create("four green lamps 7") == 6
+def test_every_role_has_its_person_and_the_board_has_three(db):
+    assert people_create("four green lamps 7") == len(PEOPLE)
     assert people_create("four green lamps 7") == 0
-    for person in PEOPLE:
-        assert [found.username for found in people_with_role(person.role)] == [person.username]
+    for role in {person.role for person in PEOPLE}:
+        names = [person.username for person in PEOPLE if person.role == role]
+        assert [found.username for found in people_with_role(role)] == sorted(names)
+        assert len(names) == (3 if role == "board_member" else 1)
