@@ -24,7 +24,7 @@ COMPUTE_PROCESSES: Final = min(2, os.cpu_count() or 1)
 
 def side_environment(side: str, services: Services, *, port: int, caller: Mapping[str, str]) -> dict[str, str]:
     """The environment of a process of `side` ("web", "compute" or "owner"): the caller's, less the addresses and
-    passwords of the other sides.
+    passwords of the other sides. Who signs needs no second factor in the demo, unless the caller asks for it.
     """
     kept = {
         name: value
@@ -32,7 +32,8 @@ def side_environment(side: str, services: Services, *, port: int, caller: Mappin
         if name not in _SERVICE_VARIABLES and name.removesuffix("_FILE") not in _SERVICE_VARIABLES
     }
     known = services.environment()
-    return kept | {
+    asked = {"SIGNERS_NEED_SECOND_FACTOR": "0"} | kept
+    return asked | {
         "BIASGOV_HOME": str(services.home),
         "BIASGOV_SIDE": side,
         "DJANGO_SETTINGS_MODULE": "biasgov.settings",

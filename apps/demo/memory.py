@@ -19,7 +19,7 @@ class DemoMemory(msgspec.Struct):
     `anchor`: the moment the demo was set up, from which all its dates are counted. `password`: of all demo people of
     this home. `fed_until`: per model, the moment up to which its stream has been sent; `ended_at`: where it ends, if
     it does. `installation` names the database that this is about, and `prepared` the code and files that it was
-    prepared for.
+    prepared for. `story_told`: whether its people have done what the story has them do.
     """
 
     anchor: datetime
@@ -30,6 +30,7 @@ class DemoMemory(msgspec.Struct):
     attributes_sent: list[str] = []
     installation: str = ""
     prepared: str = ""
+    story_told: bool = False
 
 
 def recall(home: Path, installation: str) -> DemoMemory:

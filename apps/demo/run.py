@@ -83,6 +83,10 @@ def run(*, port: int, check: bool, say: Callable[[str], None]) -> None:
         for command in (programs.compute(), programs.governance(), programs.beat()):
             children.start(command)
         _watch_history(home, children, say=say)
+        if not memory.story_told:
+            _story(home, children, say=say)
+            memory.story_told = True
+            keep(home, memory)
         if check:
             say(_result(url, seconds=time.monotonic() - began))
             return
@@ -172,6 +176,20 @@ def _watch_history(home: Path, children: Children, *, say: Callable[[str], None]
     began = time.monotonic()
     wait_until_done(lambda: _revive(home, children))
     say(f"Everything is counted, evaluated and answered after {time.monotonic() - began:.0f} seconds.")
+
+
+def _story(home: Path, children: Children, *, say: Callable[[str], None]) -> None:
+    from django.conf import settings
+
+    from apps.demo.story import tell
+
+    if settings.SIGNERS_NEED_SECOND_FACTOR:
+        say("The people of the demo have no second factor yet: nobody has signed or voted.")
+        return
+
+    began = time.monotonic()
+    tell(lambda: _revive(home, children))
+    say(f"The people of the demo have done their part after {time.monotonic() - began:.0f} seconds.")
 
 
 def _result(url: str, *, seconds: float) -> str:
