@@ -13,6 +13,7 @@ from biasgov.fairness.aggregates import (
     studentised_ranges,
     widest_normal_difference,
 )
+from biasgov.fairness.intervals import normal_quantile
 
 
 @pytest.mark.parametrize("k", [2, 5, 20])
@@ -81,3 +82,7 @@ def test_normal_estimates_are_compared_pair_by_pair():
     assert (low, high) == pytest.approx((0.0, 0.2))
     low, high = widest_normal_difference(np.array([0.1, 0.3]), np.array([0.03, 0.04]), 2.0)
     assert (low, high) == pytest.approx((0.1, 0.3))
+
+
+def test_all_pairs_together_never_ask_for_less_than_one_pair():
+    assert simultaneous_quantile(np.full(400, 0.1), 0.95) == normal_quantile(0.95)

@@ -188,3 +188,11 @@ def test_other_rows_make_a_baseline_of_groups_and_score_bins():
     assert {(one.value, one.p) for one in same} == {(0.0, 1.0)}
     scoreless = baseline_of(cube(5, 0), "before", ["sex"])
     assert (scoreless.representation, scoreless.score_bins) == ({"sex": {"female": 5, "male": 0}}, {})
+
+
+def test_two_baselines_are_two_tests():
+    same = {"sex": {"female": 0.5, "male": 0.5}}
+    windows = cube(230, 200), [Baseline("training", same, {}), Baseline("population", same, {})]
+    alone, both = (one(measure_drift(windows[0], windows[1][:count], BOUNDED), *REP).p for count in (1, 2))
+    assert both == pytest.approx(2 * alone)
+    assert both < 1

@@ -63,3 +63,26 @@ def test_nothing_is_measured_where_nothing_can_be_in_breach(monkeypatch: pytest.
     assert early_breaches(broken, PLAN, PRESETS["healthcare"], seeds={"3h": 1}) == {}
     unbounded = replace(DEFAULT_POLICY, bounds={})
     assert early_breaches(broken, PLAN, unbounded, seeds={"3h": 1}) == {}
+
+
+def selection(counts: dict[str, tuple[int, int]]) -> OutcomeCube:
+    """{level: (selected, n)} without outcomes."""
+    schema = CubeSchema.of({"group": tuple(counts)})
+    dense = np.zeros(schema.shape, np.int64)
+    for level, (selected, n) in enumerate(counts.values()):
+        dense[level, :, 2, 7] = n - selected, selected
+    places = np.flatnonzero(dense)
+    found = dense.ravel()[places]
+    return OutcomeCube(schema, places, found, found * 0, found * 0)
+
+
+def test_a_longer_early_window_is_judged_by_its_own_number_of_looks() -> None:
+    held = {window: selection({"A": (60, 100), "B": (28, 100)}) for window in EARLY}
+    found = early_breaches(held, Plan({"group": "A"}), PRESETS["banking"], seeds=dict.fromkeys(EARLY, 1))
+    assert list(found) == ["6h", "12h"]
+
+
+def test_groups_are_sieved_against_the_governed_reference_wherever_it_stands() -> None:
+    few_above = selection({"A": (20, 20), "B": (300, 500), "C": (150, 500)})
+    found = early_breaches({"3h": few_above}, Plan({"group": "B"}), PRESETS["banking"], seeds={"3h": 1})
+    assert [(each.group, each.reference) for each in found["3h"]] == [("C", "B")]

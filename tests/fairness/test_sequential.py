@@ -62,3 +62,8 @@ def test_a_steady_series_has_no_change_point() -> None:
 
 def test_too_short_a_series_says_nothing() -> None:
     assert change_point([0.9, 0.4], [0.1, 0.1], baseline=2) is None
+
+
+def test_a_sum_that_reaches_the_decision_interval_has_not_exceeded_it() -> None:
+    assert cusum([5.5], target=0.0, sigma=1.0).signal is None
+    assert cusum([5.75], target=0.0, sigma=1.0).signal == 0

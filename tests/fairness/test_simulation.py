@@ -112,6 +112,14 @@ def test_a_shorter_window_asks_for_a_smaller_p_value() -> None:
         assert sieved == found
 
 
+def test_the_sieve_keeps_what_only_just_passes() -> None:
+    """Of both groups together p is 5.15e-6, of the pair 8.45e-6."""
+    counts = np.array([[[40, 0], [60, 0]], [[72, 0], [28, 0]]])
+    policy = replace(PRESETS["banking"], alert_confidence=0.95, alpha=5.2e-6 * looks_a_year(24))
+    assert [each.group for each in breaches_of(counts, policy, seed=1, hours=24)] == [None]
+    assert candidates(counts[..., np.newaxis], policy, hours=24).all()
+
+
 def test_windows_are_sums_over_the_last_hours() -> None:
     hourly = stream(500, 2, hours=50, seed=3)
     counts = window_counts(hourly, 24)

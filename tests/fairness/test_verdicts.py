@@ -21,7 +21,7 @@ from biasgov.fairness.evaluation import (
     judge,
     measure,
 )
-from biasgov.fairness.intervals import normal_quantile
+from biasgov.fairness.intervals import newcombe, normal_quantile
 from biasgov.fairness.verdicts import at_alert_confidence, exact_value, side_of_bound
 from tests.fairness.tables import PLAN, confusion_cube, count, event_rows, only, selection_cube
 
@@ -178,6 +178,30 @@ class TestLabels:
         for group in ("B", None):
             gaps = [only(results, name, group).measurement.p for name in ("equal_opportunity_difference", "fpr_gap")]
             assert only(results, "equalized_odds_difference", group).measurement.p == pytest.approx(2 * min(gaps))
+
+    def test_the_interval_of_equalised_odds_is_that_of_two_gaps_at_half_the_error_each(self):
+        tpr, fpr = (120, 200, 160, 200), (60, 800, 60, 800)
+        results = evaluate(
+            confusion_cube({"A": (160, 60, 40, 740), "B": (120, 60, 80, 740)}), self.plan, DEFAULT_POLICY, seed=1
+        )
+        both = [newcombe(*map(np.array, four), normal_quantile(0.975)) for four in (tpr, fpr)]
+        low = max(max(float(low), -float(high), 0.0) for low, high in both)
+        high = max(max(abs(float(low)), abs(float(high))) for low, high in both)
+        assert low > 0.05
+        assert only(results, "equalized_odds_difference", "B").interval == pytest.approx((low, high))
+
+    def test_a_reference_of_four_positives_is_too_few_for_equalised_odds(self):
+        cube = confusion_cube({"A": (0, 100, 4, 100), "B": (400, 100, 100, 400)})
+        odds = only(evaluate(cube, self.plan, DEFAULT_POLICY, seed=1), "equalized_odds_difference", "B")
+        assert (odds.verdict, odds.reason) == ("inconclusive", "cell_too_small")
+
+    def test_a_gap_of_misses_is_tested_as_the_gap_of_hits(self):
+        results = evaluate(
+            confusion_cube({"A": (160, 60, 40, 740), "B": (130, 75, 70, 725)}), self.plan, DEFAULT_POLICY, seed=1
+        )
+        hits = only(results, "equal_opportunity_difference", "B").measurement.p
+        assert only(results, "fnr_gap", "B").measurement.p == only(results, "fnr_ratio", "B").measurement.p == hits
+        assert hits != only(results, "fpr_gap", "B").measurement.p
 
     def test_without_scores_calibration_is_not_estimable(self):
         results = evaluate(confusion_cube({"A": (9, 9, 9, 9), "B": (9, 9, 9, 9)}), self.plan, DEFAULT_POLICY, seed=1)

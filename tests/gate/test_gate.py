@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from biasgov.cli import main
+from biasgov.gate.compare import Change
 
 POLICY = {
     "favourable": 1,
@@ -395,3 +396,21 @@ def test_a_crash_is_not_taken_for_a_breach(
     monkeypatch.setattr("biasgov.gate.decide.quality", lambda cube, plan: 1 / 0)
     assert gate(people()) == 3
     assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_a_metric_that_falls_is_a_change_of_the_same_size_as_one_that_rises() -> None:
+    fall, rise = (Change("tpr", "sex", "Female", *ends) for ends in ((0.9, 0.8), (0.8, 0.9)))
+    assert fall.size == pytest.approx(0.1)
+    assert rise.size == pytest.approx(0.1)
+
+
+def test_folds_that_vary_by_exactly_what_is_tolerated_are_stable(gate: Gate) -> None:
+    sex, fold = np.repeat(["Male", "Female"], 800), np.tile(np.repeat([0, 1], 400), 2)
+    selected = np.concatenate([np.arange(400) < count for count in (200, 200, 200, 150)]).astype(int)
+    frame = people(1600).assign(sex=sex, fold=fold, approved=selected)
+    policy = POLICY | {
+        "columns": POLICY["columns"] | {"fold": "fold"},
+        "bounds": {"demographic_parity_ratio": {"lower": 0.5}},
+    }
+    assert gate(frame, policy | {"tolerance": {"folds": 0.25}}) == 0
+    assert gate(frame, policy | {"tolerance": {"folds": 0.24}}) == 1
