@@ -92,6 +92,7 @@ UNGOVERNED: dict[str, str] = {
     "axes_accessfailurelog": _THIRD_PARTY,
     "axes_accesslog": _THIRD_PARTY,
     "cube.hour_cube": "counts, recomputed at will from audited vault reads",
+    "cube.told_edge": _BESIDE,
     "django_content_type": "made by migrations",
     "django_migrations": "made by migrations",
     "django_session": "sign-ins are audited, not each page",

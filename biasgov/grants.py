@@ -136,6 +136,7 @@ GRANTS: dict[str, dict[str, str]] = {
         "audit_pending": "SELECT, DELETE",
         "auth_group": READ,
         "cube.hour_cube": "SELECT, INSERT, DELETE",
+        "cube.told_edge": WRITE,
         "django_content_type": READ,
         "django_migrations": READ,
         "inference_dirty_hour": WRITE,

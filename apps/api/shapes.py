@@ -97,6 +97,10 @@ class ModelBody(Struct, frozen=True, forbid_unknown_fields=True):
         dict[str, dict[str, Share]],
         Meta(description="Shares of the groups the model serves, by attribute and level; each adds up to 1."),
     ] = {}
+    public_data: Annotated[
+        bool,
+        Meta(description="The events are published anyway: no figure waits because of what was told before."),
+    ] = False
     bounds: Annotated[
         dict[str, BoundBody],
         Meta(max_length=40, description="The assessment's own bounds by metric; without any, the industry's preset."),
@@ -119,6 +123,7 @@ class ModelAnswer(Struct, frozen=True):
     family: str
     features: list[str]
     population: dict[str, dict[str, float]]
+    public_data: bool
     versions: list[str]
 
 

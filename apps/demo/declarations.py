@@ -41,7 +41,10 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """A model as it is registered; `decision` and `outcome` are (0, 1) in the words of its people."""
+    """A model as it is registered; `decision` and `outcome` are (0, 1) in the words of its people.
+
+    public_data: its events are published elsewhere, so nothing of them is held back for what was told before.
+    """
 
     slug: str
     name: str
@@ -52,6 +55,7 @@ class Declaration:
     decision: tuple[str, str]
     outcome: tuple[str, str]
     releases: tuple[Release, ...]
+    public_data: bool = False
 
     def body(self, *, owner: str) -> Row:
         """What ``POST /models`` takes."""
@@ -73,6 +77,7 @@ class Declaration:
             "favourable_decision": 1,
             "words": {"decision": list(self.decision), "outcome": list(self.outcome)},
             "owner": owner,
+            "public_data": self.public_data,
         }
 
 

@@ -54,6 +54,7 @@ def declaration() -> Declaration:
                 training_data={"file": "Adult (UCI, 1994 census)", "rows": 24_421, "features": list(FEATURES)},
             ),
         ),
+        public_data=True,
     )
 
 

@@ -65,6 +65,7 @@ DECLARATION = Declaration(
             training_data={"note": "Proprietary; the vendor has not published the training data."},
         ),
     ),
+    public_data=True,
 )
 
 

@@ -135,6 +135,11 @@ class Hours:
             (hour, OutcomeCube.sum([part.cube], self._schema)) for (hour, _), part in sorted(read.items(), key=_key)
         ]
 
+    def counted(self, start: datetime, end: datetime) -> Counted:
+        """The sum of the hours from `start` up to `end`; of whole days it is remembered."""
+        blocks = _blocks(self._model_id, _list(self._model_id, start, end), self._schema)
+        return Counted.sum([part for _, part in blocks], self._schema)
+
 
 def _key(item: tuple[Key, Counted]) -> Key:
     return item[0]

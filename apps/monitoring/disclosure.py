@@ -1,39 +1,38 @@
 """What a run may tell: figures of groups of at least ten people, and none from which a smaller group's would follow.
 
 The compute side takes everything else out before a run or a point is stored, and nothing but a run or a point leaves
-it: the web side's database role can read no cube. So this module is the one place where small groups are protected.
+it: the web side's database role can read no cube. So this is the one place where small groups are protected; every
+page, export, alert and answer of the API shows what it let through.
 
-A cell of a table (a group of an attribute, or of attributes together) is hidden
-
-- itself, if fewer than ten people are in it, nobody included;
-- as a partner, because a hidden cell could otherwise be computed. The total of every line of a table (all groups of
-  one attribute, the others fixed) is taken to be known. So the hidden cells of a line are at least two and hold at
-  least twenty people together; the smallest shown ones are added until they do. The same holds for every line whose
-  total is itself a hidden cell, or the total would follow from its parts.
-
-This is complementary cell suppression by lines (Willenborg and de Waal 2001, "Elements of Statistical Disclosure
-Control", ch. 7); docs/disclosure.md says what it does not protect against.
+Which groups are hidden: `tables` for the windows of one moment, `holding` beside what was told before.
+docs/disclosure.md says what neither protects against.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations, pairwise, product
+from itertools import product
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from apps.monitoring.cubes import WindowCube
-from biasgov.fairness.cube import CubeSchema
+from apps.monitoring.holding import Holding, nothing_held
+from apps.monitoring.tables import (
+    KNOWN,
+    SMALLEST_SHOWN,
+    Counts,
+    Flags,
+    Names,
+    Table,
+    complete_together,
+    completed,
+    known,
+    ordered,
+)
 from biasgov.fairness.evaluation import Plan
-from biasgov.fairness.schema import SEPARATOR, TAIL
-
-SMALLEST_SHOWN = 10
-"""People in a group that is shown."""
-SMALLEST_HIDDEN = 20
-"""People that the hidden groups of a line hold together; with ten an attacker sometimes succeeds across lines."""
+from biasgov.fairness.schema import SEPARATOR
 
 HIDDEN_FIELDS = (
     "value",
@@ -51,13 +50,6 @@ HIDDEN_FIELDS = (
     "details",
 )
 
-Flags = npt.NDArray[np.bool_]
-Counts = npt.NDArray[np.int64]
-Names = tuple[str, ...]
-
-_KNOWN: Flags = np.zeros((), bool)
-"""The total of the only line of a table is known."""
-
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
@@ -65,12 +57,38 @@ class Hidden:
 
     groups: (attribute, group) whose figures are hidden. attributes: those with a hidden group that has events, so that
     no figure about all of their groups is told. blind: attributes of which not even the coverage is told, only whether
-    it is low.
+    it is low. withheld: by attributes in the schema's order, row-major places of groups that are hidden only because of
+    what was told before.
     """
 
     groups: frozenset[tuple[str, str]]
     attributes: frozenset[str]
     blind: frozenset[str]
+    withheld: Mapping[str, list[int]]
+
+    @classmethod
+    def of(cls, table: Table, plan: Plan, alone: Mapping[Names, Flags]) -> Hidden:
+        """alone: what is hidden whatever was told before."""
+        groups: set[tuple[str, str]] = set()
+        attributes: set[str] = set()
+        for names in plan.groupings(table.schema):
+            own = ordered(table.schema, names)
+            attribute, hidden = SEPARATOR.join(names), table.hidden[own]
+            turned = hidden.transpose([own.index(name) for name in names])
+            labels = product(*(table.schema.axis(name).labels for name in names))
+            groups.update(
+                (attribute, SEPARATOR.join(levels))
+                for levels, is_hidden in zip(labels, turned.ravel(), strict=True)
+                if is_hidden
+            )
+            if (hidden & (table.events[own] > 0))[known(own)].any():
+                attributes.add(attribute)
+        held = {
+            SEPARATOR.join(names): np.flatnonzero(hidden & ~alone[names]).tolist()
+            for names, hidden in table.hidden.items()
+            if (hidden & ~alone[names]).any()
+        }
+        return cls(frozenset(groups), frozenset(attributes), frozenset(table.blind), held)
 
     def hides(self, *, attribute: str, group: str | None, reference: str | None, least_n: int | None) -> bool:
         """Whether a figure of a group, beside its reference if it has one, or of all groups (None) is hidden.
@@ -85,21 +103,20 @@ class Hidden:
         return (attribute, group) in self.groups or (attribute, reference) in self.groups
 
 
-def hidden_groups(windows: Mapping[str, WindowCube], plan: Plan) -> dict[str, Hidden]:
-    """What must not be told of each of the windows that end together. Raises ValueError if a plan does not fit.
+def hidden_groups(windows: Mapping[str, WindowCube], plan: Plan, holding: Holding = nothing_held) -> dict[str, Hidden]:
+    """What must not be told of each of the windows that end together, by window, shortest first.
 
-    Where a group is hidden in one window and hardly differs from the next (by fewer than ten events), it is hidden
-    there too: the one would be known within that difference from the other.
+    `holding` hides what would give hidden groups away beside other moments. Raises ValueError if a plan does not fit.
     """
-    tables = [_Table.of(window, plan) for window in windows.values()]
+    tables = {name: Table.of(window, plan) for name, window in windows.items()}
+    complete_together(list(tables.values()))
+    alone = {name: {names: hidden.copy() for names, hidden in each.hidden.items()} for name, each in tables.items()}
     while True:
-        before = sum(table.hidden_cells for table in tables)
-        for shorter, longer in pairwise(tables):
-            _align(shorter, longer)
-        for table in tables:
-            table.complete()
-        if sum(table.hidden_cells for table in tables) == before:
-            return {name: table.described(plan) for name, table in zip(windows, tables, strict=True)}
+        before = sum(table.hidden_cells for table in tables.values())
+        holding(tables)
+        complete_together(list(tables.values()))
+        if sum(table.hidden_cells for table in tables.values()) == before:
+            return {name: Hidden.of(table, plan, alone[name]) for name, table in tables.items()}
 
 
 def hidden_of_table(*, people_of_groups: Counts, people: Counts, events: Counts, hidden: Flags) -> tuple[Flags, Flags]:
@@ -119,13 +136,13 @@ def hidden_of_table(*, people_of_groups: Counts, people: Counts, events: Counts,
     -------
     The hidden groups and the hidden cells, in the shapes of `people_of_groups` and `people`.
     """
-    known = slice(-1)
+    levels = slice(-1)
     groups, totals = people_of_groups < SMALLEST_SHOWN, events.sum(axis=1)
     groups |= hidden
-    groups[known] = _completed(groups[known], people_of_groups[known], totals[known], [_KNOWN])
+    groups[levels] = completed(groups[levels], people_of_groups[levels], totals[levels], [KNOWN])
     cells = (people < SMALLEST_SHOWN) | groups[:, None]
     kinds_known = np.zeros(people.shape[1], bool)
-    cells[known] = _completed(cells[known], people[known], events[known], [kinds_known, groups[known]])
+    cells[levels] = completed(cells[levels], people[levels], events[levels], [kinds_known, groups[levels]])
     return groups, cells
 
 
@@ -175,117 +192,6 @@ def disclosed_result(result: Mapping[str, Any], hidden: Hidden) -> dict[str, Any
     return {**result, **(dict.fromkeys(HIDDEN_FIELDS) if is_hidden else {}), "suppressed": bool(is_hidden)}
 
 
-@dataclass(slots=True)
-class _Table:
-    """The groups of one window: by attributes in the schema's order, events, people and which of them are hidden."""
-
-    schema: CubeSchema
-    events: dict[Names, Counts]
-    people: dict[Names, Counts]
-    hidden: dict[Names, Flags]
-    blind: set[str]
-
-    @classmethod
-    def of(cls, window: WindowCube, plan: Plan) -> _Table:
-        schema = window.cube.schema
-        n: Counts = window.cube.marginal(schema.names).n.sum(axis=tuple(range(-len(TAIL), 0)))
-        names = tuple(_lattice(schema, plan.groupings(schema)))
-        others = {each: tuple(i for i, name in enumerate(schema.names) if name not in each) for each in names}
-        people = {each: window.people.least(each) for each in names}
-        return cls(
-            schema,
-            {each: n.sum(axis=others[each]) for each in names},
-            people,
-            {each: people[each] < SMALLEST_SHOWN for each in names},
-            set(),
-        )
-
-    @property
-    def hidden_cells(self) -> int:
-        return sum(int(hidden.sum()) for hidden in self.hidden.values())
-
-    def complete(self) -> None:
-        """Hide what would give a hidden cell away, attributes first and then what they are crossed to.
-
-        Whose attribute is unknown belongs to no group: such cells are neither protected nor partners. Where no level is
-        left to be a partner, not even the attribute's coverage is told.
-        """
-        for names, hidden in self.hidden.items():
-            known = (slice(-1),) * len(names)
-            below = (
-                [self.hidden[names[:i] + names[i + 1 :]][known[1:]] for i in range(len(names))]
-                if len(names) > 1
-                else [_KNOWN]
-            )
-            people, events = self.people[names][known], self.events[names][known]
-            hidden[known] = _completed(hidden[known], people, events, below)
-            if len(names) == 1 and events.any() and _open(hidden[known], people, axis=0, total_hidden=_KNOWN):
-                self.blind.update(names)
-                hidden[-1] = True
-
-    def described(self, plan: Plan) -> Hidden:
-        groups: set[tuple[str, str]] = set()
-        attributes: set[str] = set()
-        for names in plan.groupings(self.schema):
-            ordered = _ordered(self.schema, names)
-            attribute, hidden = SEPARATOR.join(names), self.hidden[ordered]
-            turned = hidden.transpose([ordered.index(name) for name in names])
-            labels = product(*(self.schema.axis(name).labels for name in names))
-            groups.update(
-                (attribute, SEPARATOR.join(levels))
-                for levels, is_hidden in zip(labels, turned.ravel(), strict=True)
-                if is_hidden
-            )
-            known = (slice(-1),) * len(names)
-            if (hidden & (self.events[ordered] > 0))[known].any():
-                attributes.add(attribute)
-        return Hidden(frozenset(groups), frozenset(attributes), frozenset(self.blind))
-
-
-def _align(shorter: _Table, longer: _Table) -> None:
-    for names, hidden in shorter.hidden.items():
-        near = longer.events[names] - shorter.events[names] < SMALLEST_SHOWN
-        hidden |= longer.hidden[names] & near
-        longer.hidden[names] |= hidden & near
-
-
-def _completed(hidden: Flags, people: Counts, events: Counts, totals: list[Flags]) -> Flags:
-    """Hidden cells and their partners. totals: for each axis, which of the lines along it have a hidden total."""
-    hidden = hidden.copy()
-    while True:
-        before = int(hidden.sum())
-        for axis, total_hidden in enumerate(totals):
-            lacking = _open(hidden, people, axis=axis, total_hidden=total_hidden) & ~hidden.all(axis=axis)
-            smallest = np.where(hidden, np.iinfo(np.int64).max, events).argmin(axis=axis, keepdims=True)
-            partner = np.zeros_like(hidden)
-            np.put_along_axis(partner, smallest, np.expand_dims(lacking, axis), axis)
-            hidden |= partner
-        if int(hidden.sum()) == before:
-            return hidden
-
-
-def _open(hidden: Flags, people: Counts, *, axis: int, total_hidden: Flags) -> Flags:
-    """Which lines along an axis hide something that their total and their shown cells would give away."""
-    cells = hidden.sum(axis=axis)
-    held = np.where(hidden, people, 0).sum(axis=axis)
-    return np.asarray(((cells > 0) | total_hidden) & ((cells < 2) | (held < SMALLEST_HIDDEN)))
-
-
-def _lattice(schema: CubeSchema, groupings: tuple[Names, ...]) -> Iterator[Names]:
-    """Every grouping and every part of one, fewest attributes first, names in the schema's order."""
-    parts = {
-        chosen
-        for names in groupings
-        for size in range(1, len(names) + 1)
-        for chosen in combinations(_ordered(schema, names), size)
-    }
-    yield from sorted(parts, key=lambda names: (len(names), names))
-
-
-def _ordered(schema: CubeSchema, names: Names) -> Names:
-    return tuple(name for name in schema.names if name in names)
-
-
 def _covered(coverage: Mapping[str, float | None], hidden: Hidden) -> dict[str, float | None]:
     """Coverage where it gives nothing away: of several attributes together it is one more sum over their cells."""
     return {
@@ -317,7 +223,7 @@ def _speaks_of_hidden(each: Mapping[str, Any], hidden: Hidden) -> bool:
 def _curve(bins: list[Mapping[str, Any]], *, whole: bool) -> list[dict[str, Any]]:
     sizes = np.array([each["n"] or 0 for each in bins], np.int64)
     small = sizes < SMALLEST_SHOWN
-    hidden = _completed(small, sizes, sizes, [_KNOWN]) if small.any() and not whole else small | whole
+    hidden = completed(small, sizes, sizes, [KNOWN]) if small.any() and not whole else small | whole
     return [
         {key: value if key == "bin" else None for key, value in each.items()} if is_hidden else dict(each)
         for each, is_hidden in zip(bins, hidden, strict=True)

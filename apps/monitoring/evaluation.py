@@ -16,6 +16,7 @@ from apps.monitoring.cubes import Hours, WindowCube
 from apps.monitoring.disclosure import Hidden, disclosed, disclosed_result, hidden_groups
 from apps.monitoring.documents import Document
 from apps.monitoring.families import LONGEST, Pooled, Relatives, decide_by_family, family_described, pool
+from apps.monitoring.holding import Holding, nothing_held
 from apps.monitoring.samples import measured_on, sample_described
 from apps.monitoring.windows import EARLY, LENGTHS, SHORTEST
 from biasgov.fairness import looks
@@ -55,7 +56,7 @@ class Inputs:
     """What a run is computed from besides its cubes; all of it stands in the document.
 
     Of `samples` (by window) and `relatives`, which are read from the database, the digests stand there; `hours` are
-    those of the longest window.
+    those of the longest window. What `holding` hides stands in the document as well.
     """
 
     model: str
@@ -69,6 +70,7 @@ class Inputs:
     samples: Mapping[str, FeatureSample]
     relatives: Relatives
     hours: Hours
+    holding: Holding = nothing_held
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +111,14 @@ def evaluate_windows(cubes: Mapping[str, WindowCube], inputs: Inputs) -> list[Ev
     parts = {window: cubes[window].cube for window in EARLY if window in cubes}
     early = _saying_more(early_breaches(parts, inputs.plan, policy, seeds=seeds), decided[SHORTEST])
     evaluated: list[EvaluatedWindow] = []
-    hidden_in = hidden_groups({window: cubes[window] for window in (*early, *shown)}, inputs.plan)
+    hidden_in = hidden_groups({window: cubes[window] for window in (*early, *shown)}, inputs.plan, inputs.holding)
+    withheld = {window: hidden.withheld for window, hidden in hidden_in.items() if hidden.withheld}
     for window, cube in shown.items():
         results, seed, hidden = decided[window], seeds[window], hidden_in[window]
         # Small groups are hidden here and not where they are shown: the web side reads whatever is stored.
         told = disclosed(_content(cube, results, inputs, seed, _leans_on(window, shown, decided), pooled), hidden)
+        if withheld:
+            told["withheld"] = withheld
         if window == SHORTEST and early:
             told["early"] = [_early(cubes[name], early[name], hidden_in[name]) for name in early]
         document = documents.close({**told, "results": documents.columns(told["results"])})

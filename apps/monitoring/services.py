@@ -27,11 +27,14 @@ from apps.monitoring.due import (
 )
 from apps.monitoring.evaluation import Inputs, PolicyInForce, evaluate_windows, policy_described
 from apps.monitoring.families import LONGEST, relatives_named, relatives_of
+from apps.monitoring.holding import Again, Holder, nothing_held
+from apps.monitoring.ledger import Shape, ledger_of, ledger_store
 from apps.monitoring.models import LatestEvaluation, MonitoringRun
 from apps.monitoring.override_rates import override_rates_count, override_rates_due
 from apps.monitoring.samples import samples_of
-from apps.monitoring.storing import store_runs
+from apps.monitoring.storing import alone, store_runs
 from apps.monitoring.superseded import runs_drop_superseded
+from apps.monitoring.tables import lattice
 from apps.monitoring.windows import live_as_of, moments_touched
 from apps.registry import selectors as registry
 from apps.registry.spec import ModelSpec
@@ -92,26 +95,35 @@ def windows_evaluate(
     """
     started = clock.now()
     moment, schema = as_of.astimezone(UTC), spec.schema()
-    cubes = window_cubes(spec.id, moment, schema)
-    declared = declared_of(spec, cubes[LONGEST].versions)
-    inputs = Inputs(
-        model=spec.slug,
-        as_of=moment,
-        state="final" if as_of <= started else "provisional",
-        policy=policy_described(policy),
-        schema=schema,
-        plan=spec.plan(),
-        version_names=spec.version_names,
-        declared=declared,
-        samples=samples_of(spec.id, declared, cubes),
-        relatives=relatives_of(spec, moment),
-        hours=Hours(spec.id, schema),
-    )
-    evaluated = evaluate_windows(cubes, inputs)
     with transaction.atomic():
+        # What may be told depends on what was told before: one moment of a model after the other.
+        alone(spec.id)
+        cubes = window_cubes(spec.id, moment, schema)
+        declared = declared_of(spec, cubes[LONGEST].versions)
+        hours, holder = Hours(spec.id, schema), None
+        if not spec.public_data:
+            shape = Shape.of(schema, lattice(schema, spec.plan()))
+            holder = Holder(ledger_of(spec.id, shape, around=moment), moment, hours.counted)
+        inputs = Inputs(
+            model=spec.slug,
+            as_of=moment,
+            state="final" if as_of <= started else "provisional",
+            policy=policy_described(policy),
+            schema=schema,
+            plan=spec.plan(),
+            version_names=spec.version_names,
+            declared=declared,
+            samples=samples_of(spec.id, declared, cubes),
+            relatives=relatives_of(spec, moment),
+            hours=hours,
+            holding=holder or nothing_held,
+        )
+        evaluated = evaluate_windows(cubes, inputs)
         if due is not None and not settle(due):
             return []
         ids = store_runs(spec.id, evaluated, inputs)
+        if holder is not None:
+            ledger_store(spec.id, holder.after, holder.moments)
         if as_of == live_as_of(started):
             LatestEvaluation.objects.update_or_create(
                 model_id=spec.id, defaults={"as_of": inputs.as_of, "evaluated_at": started}
@@ -140,6 +152,7 @@ def run_recompute(*, run_id: int) -> Recomputed:
         samples=samples_of(run.model_id, declared, cubes),
         relatives=relatives_named(stored, run.as_of),
         hours=Hours(run.model_id, CubeSchema.from_dict(stored["schema"])),
+        holding=Again(stored.get("withheld", {})),
     )
     (again,) = (each for each in evaluate_windows(cubes, inputs) if each.cube.window == run.window)
     outcome: Outcome = "same"

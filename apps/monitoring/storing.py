@@ -23,13 +23,18 @@ _POINT_COLUMNS = (
 )
 
 
+def alone(model_id: int) -> None:
+    """Keep everybody else from storing runs of a model until the caller's transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, model_id])
+
+
 def store_runs(model_id: int, evaluated: Sequence[EvaluatedWindow], inputs: Inputs) -> list[int]:
     """The ids of the runs that hold what was evaluated, in the caller's transaction: new revisions where it differs.
 
     The audit log gets the digests of those that are new, so that no stored run can be replaced unseen.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, model_id])
+    alone(model_id)
     stored = [_store(model_id, window, inputs) for window in evaluated]
     fresh = {window.cube.window: run for window, (run, is_new) in zip(evaluated, stored, strict=True) if is_new}
     if fresh:

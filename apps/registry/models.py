@@ -40,6 +40,9 @@ class MonitoredModel(models.Model):
     population = models.JSONField(
         default=dict, blank=True, help_text="Declared shares of the groups the model serves, by attribute and level."
     )
+    public_data = models.BooleanField(
+        default=False, help_text="Its events are published anyway: what was told before holds nothing back."
+    )
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="owned_models"
     )

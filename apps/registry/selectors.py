@@ -173,6 +173,7 @@ def _spec(model: MonitoredModel) -> ModelSpec:
         versions=MappingProxyType({version.version: version.pk for version in model.versions.all()}),
         segment=model.segment,
         family=model.family,
+        public_data=model.public_data,
         features=tuple(model.features),
         population=model.population,
     )

@@ -51,6 +51,7 @@ def model_register(
     segment: str = "",
     features: Sequence[str] = (),
     population: Mapping[str, Mapping[str, float]] | None = None,
+    public_data: bool = False,
 ) -> ModelSpec:
     """Register a model with its protected attributes.
 
@@ -58,7 +59,8 @@ def model_register(
     person becomes its model owner (object permission ``registry.own_model``); otherwise it stays a name. `segment`
     names the attribute by which a change of a disparity is split into mix and rates; without one, the attribute that
     explains most is chosen each time. `features` names those of the events by which people are alike or not.
-    `population` declares the shares of the groups the model serves, {attribute: {level: share}}.
+    `population` declares the shares of the groups the model serves, {attribute: {level: share}}. `public_data`: the
+    events are published anyway, so nothing is held back because of what was told before.
 
     Raises
     ------
@@ -92,6 +94,7 @@ def model_register(
                 segment=segment,
                 features=list(check_features(features, attributes)),
                 population=check_shares(population or {}, specs, field="population"),
+                public_data=public_data,
                 owner=person,
                 owner_name=owner_name,
             )
@@ -112,7 +115,12 @@ def model_register(
                 actor=actor,
                 action="model.registered",
                 subject=f"model:{slug}",
-                detail={"industry": industry, "attributes": [each.name for each in attributes], "owner": owner_name},
+                detail={
+                    "industry": industry,
+                    "attributes": [each.name for each in attributes],
+                    "owner": owner_name,
+                    "public_data": public_data,
+                },
             )
     except IntegrityError:
         if MonitoredModel.objects.filter(slug=slug).exists():

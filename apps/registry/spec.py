@@ -49,6 +49,8 @@ class ModelSpec:
     """Models of one family are pooled where none of the windows can judge a group; "" for a model by itself."""
     features: tuple[str, ...] = ()
     """Names of the events' features by which people are alike or not."""
+    public_data: bool = False
+    """Its events are published anyway, so that windows may be compared over time; small groups stay hidden."""
     population: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Declared shares of the groups the model serves, by attribute and level."""
 

@@ -57,6 +57,7 @@ def register_model(call: Call[ModelBody]) -> Answer:
             segment=body.segment,
             features=body.features,
             population=body.population,
+            public_data=body.public_data,
         )
         _publish_first_policy(spec, body, actor=call.bearer.actor)
     return Answer(201, model_answer(spec))
@@ -127,6 +128,7 @@ def model_answer(spec: ModelSpec) -> ModelAnswer:
         family=spec.family,
         features=list(spec.features),
         population={name: dict(shares) for name, shares in spec.population.items()},
+        public_data=spec.public_data,
         versions=sorted(spec.versions, key=lambda name: spec.versions[name]),
     )
 

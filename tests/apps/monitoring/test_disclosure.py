@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from apps.monitoring import disclosure, documents
+from apps.monitoring import documents, tables
 from apps.monitoring.baselines import Declared
 from apps.monitoring.cubes import Counted, Hours, WindowCube
 from apps.monitoring.disclosure import hidden_groups
@@ -258,5 +258,5 @@ def test_without_partners_the_attacker_wins(monkeypatch: pytest.MonkeyPatch) -> 
     def alone(hidden: np.ndarray, *_: Any) -> np.ndarray:
         return hidden
 
-    monkeypatch.setattr(disclosure, "_completed", alone)
+    monkeypatch.setattr(tables, "completed", alone)
     assert min(narrowest(seed) for seed in range(3)) <= 4
