@@ -13,6 +13,7 @@ from django.db import connection, transaction
 
 from apps.common import clock
 from apps.inference.checks import Columns, check_events, check_labels
+from apps.inference.forgetting import subjects_forget
 from apps.inference.leases import (
     LeasedHour,
     hours_held,
@@ -34,6 +35,7 @@ __all__ = [
     "hours_mark_dirty_for_subjects",
     "hours_release",
     "labels_ingest",
+    "subjects_forget",
 ]
 
 _MICROSECONDS_A_DAY = 86_400_000_000

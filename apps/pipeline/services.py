@@ -144,6 +144,8 @@ def open_uploads() -> int:
             opened += 1
     if opened:
         vault.keys_report()
+    with transaction.atomic():
+        inference.subjects_forget(subjects=vault.erasures_forget())
     return opened
 
 

@@ -6,17 +6,19 @@ from uuid import UUID
 
 import numpy as np
 from django.db import transaction
+from django.db.models import Min
 
 from apps.audit import services as audit
 from apps.common import clock
 from apps.vault import blocks, keys, shelf
 from apps.vault.columns import halves
-from apps.vault.models import VaultErasure
+from apps.vault.models import VaultErasure, VaultUpload
 from apps.vault.opening import microseconds
 from apps.vault.pseudonyms import Pseudonymiser
 from apps.vault.purpose import entering
 
 AT_ONCE = 1000
+_SEALED = (VaultUpload.State.RECEIVING, VaultUpload.State.PENDING, VaultUpload.State.STORING)
 
 
 def erasure_request(*, actor: str, subject_id: str) -> int:
@@ -54,8 +56,34 @@ def erasures_execute() -> int:
     return len(done)
 
 
+def erasures_forget() -> list[bytes]:
+    """Forget the pseudonyms of erasures that are done, in the caller's transaction; answers them for the last time.
+
+    One is kept while an upload that was received before its request is still sealed: the person must stay out of it.
+    Compute side.
+    """
+    waiting = VaultUpload.objects.filter(state__in=_SEALED).aggregate(oldest=Min("received_at"))["oldest"]
+    done = VaultErasure.objects.filter(state=VaultErasure.State.DONE, subject__isnull=False)
+    if waiting is not None:
+        done = done.filter(requested_at__lt=waiting)
+    requests = list(done.select_for_update(skip_locked=True).order_by("id")[:AT_ONCE])
+    if not requests:
+        return []
+    ids = [request.pk for request in requests]
+    VaultErasure.objects.filter(pk__in=ids).update(subject=None)
+    audit.append(
+        actor="system:compute",
+        action="vault.erasure_forgotten",
+        subject=f"vault-erasure:{ids[0]}",
+        detail={"requests": ids},
+    )
+    return [request.subject.bytes for request in requests if request.subject]
+
+
 def _erase(requests: list[VaultErasure]) -> int:
-    subjects = np.frombuffer(b"".join(request.subject.bytes for request in requests), np.uint8).reshape(-1, 16)
+    subjects = np.frombuffer(
+        b"".join(request.subject.bytes for request in requests if request.subject), np.uint8
+    ).reshape(-1, 16)
     until = np.array([microseconds(request.requested_at) for request in requests], np.int64)
     with entering("erasure") as cursor:
         known, ranges = keys.data_keys(cursor), shelf.shelf(cursor)

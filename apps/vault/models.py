@@ -88,13 +88,16 @@ class VaultUploadPart(models.Model):
 
 
 class VaultErasure(models.Model):
-    """A wish to have a subject's attributes erased; everything received before it goes."""
+    """A wish to have a subject's attributes erased; everything received before it goes.
+
+    The pseudonym is needed until nothing that was received before is still sealed, and goes then.
+    """
 
     class State(models.TextChoices):
         PENDING = "pending"
         DONE = "done"
 
-    subject = models.UUIDField(help_text="pseudonym")
+    subject = models.UUIDField(null=True, help_text="pseudonym; null once nothing needs it any more")
     actor = models.CharField(max_length=200)
     requested_at = models.DateTimeField(default=clock.now)
     state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)

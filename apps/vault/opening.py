@@ -202,8 +202,10 @@ def _store(cursor: keys.Cursor, row: VaultUpload, people: People) -> tuple[int, 
 
 def _erased(row: VaultUpload, subjects: Subjects) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Which of the people asked to be erased since they were sent."""
-    asked = VaultErasure.objects.filter(requested_at__gte=row.received_at).values_list("subject", flat=True)
-    gone = np.frombuffer(b"".join(subject.bytes for subject in asked), "S16")
+    asked = VaultErasure.objects.filter(requested_at__gte=row.received_at, subject__isnull=False)
+    gone = np.frombuffer(
+        b"".join(subject.bytes for subject in asked.values_list("subject", flat=True) if subject), "S16"
+    )
     return np.isin(subjects.view("S16").reshape(-1), gone)
 
 
