@@ -46,6 +46,11 @@ app.conf.beat_schedule = {
     },
     "rotate data keys": {"task": "compute.rotate_keys", "schedule": 3600.0, "options": {"expires": 600}},
     "drop superseded runs": {"task": "compute.drop_superseded", "schedule": 3600.0, "options": {"expires": 600}},
+    "let go of what was kept long enough": {
+        "task": "compute.retention",
+        "schedule": 86400.0,
+        "options": {"expires": 3600},
+    },
     "order the audit log and sign its head": {
         "task": "compute.seal_audit_log",
         "schedule": 30.0,

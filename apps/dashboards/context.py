@@ -74,6 +74,7 @@ _PAGES = (
             "vault-access-new",
         ),
     ),
+    ("Reports", "reports", "coverage.view", ("reports",)),
     ("Audit", "audit", "audit.view", ("audit", "audit-entry")),
     ("Health", "health", "health.view", ("health", "deliveries")),
     (

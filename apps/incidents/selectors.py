@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apps.incidents import states
 from apps.incidents.complaint_register import (
     ComplaintFilter,
     ComplaintRow,
@@ -17,7 +18,7 @@ from apps.incidents.complaint_register import (
 )
 from apps.incidents.detail import by_currency, evidence, evidence_documents, evidence_of, incident_detail, totals
 from apps.incidents.due import action, actions_due, actions_due_count, actions_of_case, next_due
-from apps.incidents.models import Complaint, CostLine, SavedView
+from apps.incidents.models import Complaint, CostLine, Incident, SavedView
 from apps.incidents.models.incidents import SEVERITIES
 from apps.incidents.register import (
     clocks_waiting,
@@ -92,6 +93,7 @@ __all__ = [
     "incidents",
     "incidents_linked",
     "incidents_of_findings",
+    "models_with_open_incidents",
     "next_due",
     "open_counts",
     "place_of",
@@ -103,6 +105,11 @@ __all__ = [
 COMPLAINT_SOURCES: tuple[str, ...] = tuple(Complaint.Source.values)
 COMPLAINT_CHANNELS: tuple[str, ...] = tuple(Complaint.Channel.values)
 COST_KINDS: tuple[str, ...] = tuple(CostLine.Kind.values)
+
+
+def models_with_open_incidents() -> frozenset[int]:
+    """The models of incidents that are not closed."""
+    return frozenset(Incident.objects.exclude(state=states.CLOSED).values_list("model_id", flat=True))
 
 
 def saved_views(person_id: int, register: str) -> tuple[SavedView, ...]:

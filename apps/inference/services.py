@@ -13,7 +13,7 @@ from django.db import connection, transaction
 
 from apps.common import clock
 from apps.inference.checks import Columns, check_events, check_labels
-from apps.inference.forgetting import subjects_forget
+from apps.inference.forgetting import day_drop, pseudonyms_forget, subjects_forget
 from apps.inference.leases import (
     LeasedHour,
     hours_held,
@@ -29,12 +29,14 @@ from apps.registry.spec import ModelSpec
 
 __all__ = [
     "LeasedHour",
+    "day_drop",
     "events_ingest",
     "hours_held",
     "hours_lease",
     "hours_mark_dirty_for_subjects",
     "hours_release",
     "labels_ingest",
+    "pseudonyms_forget",
     "subjects_forget",
 ]
 

@@ -158,6 +158,10 @@ def disclosed(document: Mapping[str, Any], hidden: Hidden) -> dict[str, Any]:
     told = {
         **document,
         "coverage": coverage,
+        "unknown_by_decision": {
+            name: dict.fromkeys(shares) if name in hidden.blind else shares
+            for name, shares in document["unknown_by_decision"].items()
+        },
         "quality": {
             **quality,
             "coverage": _covered(quality["coverage"], hidden),

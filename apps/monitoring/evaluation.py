@@ -202,6 +202,7 @@ def _content(
         "code_version": code_version(),
         "seed": seed,
         "coverage": {name: found.coverage[name] for name in singles},
+        "unknown_by_decision": _unknown_by_decision(window),
         "label_coverage": found.label_coverage,
         "quality": found.to_dict(),
         "results": [result.to_dict() for result in results],
@@ -214,3 +215,16 @@ def _content(
         },
         **changes_described(window, inputs.plan, inputs.hours),
     }
+
+
+def _unknown_by_decision(window: WindowCube) -> dict[str, dict[str, float | None]]:
+    """For each attribute the share of the events of each decision where it is unknown; None without such events."""
+    shares: dict[str, dict[str, float | None]] = {}
+    for name in window.cube.schema.names:
+        by_decision = window.cube.marginal((name,)).n.sum(axis=(-2, -1))
+        totals = by_decision.sum(axis=0)
+        shares[name] = {
+            label: float(by_decision[-1, place] / totals[place]) if totals[place] else None
+            for place, label in enumerate(("unfavourable", "favourable"))
+        }
+    return shares

@@ -26,6 +26,7 @@ from apps.monitoring.code_version import code_version
 from apps.monitoring.cubes import WindowCube, window_cubes
 from apps.monitoring.disclosure import Hidden, hidden_groups, hidden_of_table
 from apps.monitoring.models import OverrideRates
+from apps.monitoring.telling import Telling
 from apps.monitoring.windows import LONGEST
 from apps.overrides import selectors as overrides
 from apps.registry.spec import ModelSpec
@@ -73,22 +74,26 @@ def override_rates_count(*, spec: ModelSpec, as_of: datetime) -> bool:
         subjects=subjects, axes=schema.axes, model=spec.slug, hours=(start, as_of), purpose="decision overrides"
     )
     favourable = np.array([each.to_decision == spec.favourable_decision for each in found], bool)
-    hidden = hidden_groups(windows, spec.plan())[WINDOW]
-    document = {
-        "model": spec.slug,
-        "from": start.isoformat(),
-        "as_of": as_of.isoformat(),
-        "decisions": int(windows[WINDOW].cube.n.sum()),
-        "overrides": len(found),
-        "in_favour": int(favourable.sum()),
-        "confidence": CONFIDENCE,
-        "attributes": {
-            axis.name: _groups(axis, code, favourable, subjects, windows[WINDOW], hidden)
-            for axis, code in zip(schema.axes, codes, strict=True)
-        },
-        "code_version": code_version(),
-    }
-    return _store(spec, start, as_of, document)
+    with transaction.atomic():
+        telling = Telling(spec, as_of)
+        hidden = hidden_groups(windows, spec.plan(), telling.holding)[WINDOW]
+        document = {
+            "model": spec.slug,
+            "from": start.isoformat(),
+            "as_of": as_of.isoformat(),
+            "decisions": int(windows[WINDOW].cube.n.sum()),
+            "overrides": len(found),
+            "in_favour": int(favourable.sum()),
+            "confidence": CONFIDENCE,
+            "attributes": {
+                axis.name: _groups(axis, code, favourable, subjects, windows[WINDOW], hidden)
+                for axis, code in zip(schema.axes, codes, strict=True)
+            },
+            "code_version": code_version(),
+        }
+        stored = _store(spec, start, as_of, document)
+        telling.finish()
+    return stored
 
 
 def _groups(

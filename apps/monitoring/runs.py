@@ -88,6 +88,19 @@ def runs(
     return RunPage(rows[:limit], _cursor(rows[limit - 1], all_revisions) if len(rows) > limit else None)
 
 
+def runs_at(
+    model_ids: Sequence[int], window: str, moments: Sequence[datetime], *, first: bool = False
+) -> dict[tuple[int, datetime], RunRow]:
+    """The newest revision, or the first, of each model's run of one window at each of the moments; one query."""
+    found = (
+        MonitoringRun.objects.filter(model_id__in=list(model_ids), window=window, as_of__in=list(moments))
+        .only(*_FIELDS)
+        .order_by("model_id", "as_of", "revision" if first else "-revision")
+        .distinct("model_id", "as_of")
+    )
+    return {(row.model_id, row.as_of): row for row in map(_row, found)}
+
+
 def revisions(run_id: int) -> tuple[RunRow, ...]:
     """Every revision of the moment that the run speaks of, oldest first."""
     one = run(run_id)

@@ -14,9 +14,10 @@ from apps.common import clock
 from apps.inference import selectors as inference
 from apps.monitoring.change_history import changes
 from apps.monitoring.models import LatestEvaluation, OverrideRates
+from apps.monitoring.old import cubes_before, runs_before
 from apps.monitoring.points import points, portfolio_points, trend
 from apps.monitoring.rows import Freshness, Point, PortfolioRow, RunPage, RunRow, TrendSeries
-from apps.monitoring.runs import latest_runs, latest_runs_of, revisions, run, run_document, run_documents, runs
+from apps.monitoring.runs import latest_runs, latest_runs_of, revisions, run, run_document, run_documents, runs, runs_at
 
 __all__ = [
     "FRESHNESS_OBJECTIVE",
@@ -27,6 +28,7 @@ __all__ = [
     "RunRow",
     "TrendSeries",
     "changes",
+    "cubes_before",
     "freshness",
     "latest_runs",
     "latest_runs_of",
@@ -38,6 +40,8 @@ __all__ = [
     "run_document",
     "run_documents",
     "runs",
+    "runs_at",
+    "runs_before",
     "trend",
 ]
 

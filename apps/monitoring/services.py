@@ -27,14 +27,14 @@ from apps.monitoring.due import (
 )
 from apps.monitoring.evaluation import Inputs, PolicyInForce, evaluate_windows, policy_described
 from apps.monitoring.families import LONGEST, relatives_named, relatives_of
-from apps.monitoring.holding import Again, Holder, nothing_held
-from apps.monitoring.ledger import Shape, ledger_of, ledger_store
+from apps.monitoring.holding import Again
 from apps.monitoring.models import LatestEvaluation, MonitoringRun
+from apps.monitoring.old import cubes_drop, runs_drop_old
 from apps.monitoring.override_rates import override_rates_count, override_rates_due
 from apps.monitoring.samples import samples_of
-from apps.monitoring.storing import alone, store_runs
+from apps.monitoring.storing import store_runs
 from apps.monitoring.superseded import runs_drop_superseded
-from apps.monitoring.tables import lattice
+from apps.monitoring.telling import Telling
 from apps.monitoring.windows import live_as_of, moments_touched
 from apps.registry import selectors as registry
 from apps.registry.spec import ModelSpec
@@ -46,6 +46,7 @@ __all__ = [
     "DueEvaluation",
     "Recomputed",
     "cadence_set",
+    "cubes_drop",
     "evaluations_lease",
     "evaluations_mark_due",
     "evaluations_mark_live",
@@ -56,6 +57,7 @@ __all__ = [
     "override_rates_count",
     "override_rates_due",
     "run_recompute",
+    "runs_drop_old",
     "runs_drop_superseded",
     "windows_evaluate",
 ]
@@ -96,14 +98,9 @@ def windows_evaluate(
     started = clock.now()
     moment, schema = as_of.astimezone(UTC), spec.schema()
     with transaction.atomic():
-        # What may be told depends on what was told before: one moment of a model after the other.
-        alone(spec.id)
+        telling = Telling(spec, moment)
         cubes = window_cubes(spec.id, moment, schema)
         declared = declared_of(spec, cubes[LONGEST].versions)
-        hours, holder = Hours(spec.id, schema), None
-        if not spec.public_data:
-            shape = Shape.of(schema, lattice(schema, spec.plan()))
-            holder = Holder(ledger_of(spec.id, shape, around=moment), moment, hours.counted)
         inputs = Inputs(
             model=spec.slug,
             as_of=moment,
@@ -115,15 +112,14 @@ def windows_evaluate(
             declared=declared,
             samples=samples_of(spec.id, declared, cubes),
             relatives=relatives_of(spec, moment),
-            hours=hours,
-            holding=holder or nothing_held,
+            hours=Hours(spec.id, schema),
+            holding=telling.holding,
         )
         evaluated = evaluate_windows(cubes, inputs)
         if due is not None and not settle(due):
             return []
         ids = store_runs(spec.id, evaluated, inputs)
-        if holder is not None:
-            ledger_store(spec.id, holder.after, holder.moments)
+        telling.finish()
         if as_of == live_as_of(started):
             LatestEvaluation.objects.update_or_create(
                 model_id=spec.id, defaults={"as_of": inputs.as_of, "evaluated_at": started}

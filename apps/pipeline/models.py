@@ -74,3 +74,18 @@ class Alarm(models.Model):
 
     def __str__(self) -> str:
         return self.message
+
+
+class LetGo(models.Model):
+    """Up to when the events of a model are gone or nobody's any more: such hours are not counted again."""
+
+    model = models.OneToOneField(
+        "registry.MonitoredModel", on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+    before = models.DateTimeField()
+
+    class Meta:
+        db_table = "pipeline_let_go"
+
+    def __str__(self) -> str:
+        return f"model {self.model_id} before {self.before}"

@@ -22,6 +22,7 @@ from apps.inference import services as inference
 from apps.monitoring import services as monitoring
 from apps.pipeline import heartbeat
 from apps.pipeline.models import Side, UnansweredEvaluation
+from apps.pipeline.retention import counted_since
 from apps.registry import selectors as registry
 from apps.thresholds import selectors as thresholds
 from apps.vault import services as vault
@@ -46,7 +47,8 @@ def run_hour(leased: Sequence[inference.LeasedHour]) -> None:
     for counted in monitoring.hours_count(spec=spec, hours=list(by_hour)):
         with transaction.atomic():
             held = inference.hours_held([by_hour[each.hour] for each in counted])
-            ours = {each.hour for each in held}
+            since = counted_since(spec.id)
+            ours = {each.hour for each in held if each.hour >= since}
             monitoring.hours_store(spec=spec, counted=[each for each in counted if each.hour in ours])
             inference.hours_release(held)
 

@@ -7,7 +7,7 @@ from apps.audit.sealing import log_seal
 from apps.audit.verification import verification_continue
 from apps.board import services as board
 from apps.monitoring import services as monitoring
-from apps.pipeline import answering, backtest, disclosures, services, watching
+from apps.pipeline import answering, backtest, disclosures, retention, services, watching
 from apps.pipeline.wake import again, door
 from apps.responses import services as responses
 from apps.vault import services as vault
@@ -53,6 +53,11 @@ def rotate_keys() -> None:
 @door("compute.drop_superseded")
 def drop_superseded() -> None:
     monitoring.runs_drop_superseded()
+
+
+@door("compute.retention")
+def let_go() -> None:
+    retention.retention_apply()
 
 
 @door("compute.seal_audit_log")

@@ -98,3 +98,23 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return self.version
+
+
+class RetentionSetting(models.Model):
+    """For how many days what a model leaves is kept; settings are added, and the newest of a model counts."""
+
+    model = models.ForeignKey(MonitoredModel, on_delete=models.CASCADE, related_name="retention_settings")
+    events = models.PositiveIntegerField()
+    pseudonyms = models.PositiveIntegerField()
+    cubes = models.PositiveIntegerField()
+    runs = models.PositiveIntegerField()
+    reason = models.CharField(max_length=500)
+    set_by = models.CharField(max_length=200)
+    set_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        db_table = "registry_retention"
+        ordering = ["model_id", "id"]
+
+    def __str__(self) -> str:
+        return f"retention of model {self.model_id}"

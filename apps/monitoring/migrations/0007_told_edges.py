@@ -16,6 +16,6 @@ COMMENT ON TABLE cube.told_edge IS 'One bit a group, in the order of apps/monito
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0005_closer_look")]
+    dependencies = [("monitoring", "0006_override_rates")]
 
     operations = [migrations.RunSQL(EDGES, "DROP TABLE cube.told_edge")]

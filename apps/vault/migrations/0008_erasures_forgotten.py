@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("vault", "0006_upload_parts")]
+    dependencies = [("vault", "0007_files")]
 
     operations = [
         migrations.AlterField(
