@@ -168,7 +168,6 @@ GRANTS: dict[str, dict[str, str]] = {
         "vault.key_floor": "SELECT, UPDATE (version, raised_at)",
         "vault_access": "SELECT, UPDATE (state, public_key, sealed, sealed_at, reason)",
         "vault_access_step": APPEND,
-        "vault_erasure": "SELECT, UPDATE (state, executed_at)",
         "vault_key_report": "SELECT, INSERT, UPDATE",
         "vault_erasure": "SELECT, UPDATE (state, executed_at, subject)",
         "vault_schema": READ,

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("vault", "0007_files")]
+    dependencies = [("vault", "0008_access")]
 
     operations = [
         migrations.AlterField(
