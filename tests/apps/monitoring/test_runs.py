@@ -21,6 +21,7 @@ from apps.monitoring.windows import moments_touched
 from apps.registry.spec import ModelSpec
 from apps.thresholds import selectors as thresholds
 from biasgov.fairness.cube import OutcomeCube
+from biasgov.fairness.policy import Policy
 from tests.apps.pipeline import world
 from tests.apps.pipeline.world import NOW
 from tests.sides import side
@@ -83,7 +84,7 @@ def test_another_policy_restates_the_moment(spec: ModelSpec) -> None:
 
     class Other:
         id, version, digest, assessment_reference = 99, 2, "f" * 64, "GOV002-18"
-        policy = thresholds.Policy(bounds={})
+        policy = Policy(bounds={})
 
     with side("compute"):
         same = monitoring.windows_evaluate(spec=spec, as_of=live.as_of, policy=policy)
