@@ -43,7 +43,7 @@ def test_who_is_invited_sets_a_password_and_signs_in(
     admin.get_by_role("link", name="Invite somebody").click()
     admin.get_by_label("Full name").fill("Nia Novak")
     admin.get_by_label("User name").fill("nia")
-    admin.get_by_label("Role").select_option("Data steward")
+    admin.get_by_label("Role", exact=True).select_option("Data steward")
     admin.get_by_label("Why").fill("New in the team.")
     admin.get_by_role("button", name="Invite").click()
     address = admin.get_by_role("textbox").input_value()
@@ -93,7 +93,7 @@ def test_a_role_is_given_by_keyboard_alone(live_server: Any, cast: Cast, admin: 
     admin.goto(f"{live_server.url}/people/{cast.outsider.pk}/")
     admin.get_by_role("link", name=re.compile("^Give a role")).focus()
     admin.keyboard.press("Enter")
-    admin.get_by_label("Role").focus()
+    admin.get_by_label("Role", exact=True).focus()
     admin.keyboard.type("Data")
     for _ in range(10):
         admin.keyboard.press("Tab")

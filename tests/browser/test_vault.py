@@ -143,4 +143,4 @@ def test_a_steward_asks_compliance_signs_and_the_steward_looks_once(
     expect(asking.get_by_text("female")).to_have_count(0)
     assert disclosures.disclosures_announce() == 2
     signing.goto(live_server.url + "/")
-    expect(signing.get_by_text("Attributes of 1 person were shown to Stan Sato")).to_be_visible()
+    expect(signing.get_by_role("link", name="Attributes of 1 person were shown to Stan Sato")).to_be_visible()

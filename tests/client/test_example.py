@@ -70,7 +70,7 @@ def test_the_example_stops_deciding_when_the_model_is_restricted_and_acknowledge
         assert status.refresh()
         code, said = decide(url)
     assert (code, said["by"], said["basis"]) == (202, "a person", "status")
-    assert said["because"].startswith("For APAC")
+    assert said["because"].startswith("People from APAC")
     after = selectors.restriction_of(cast.owned.id)
     assert after is not None
     assert after.acknowledged_at is not None

@@ -25,6 +25,7 @@ FAMILIES: dict[str, str] = {
     "model": "models registered",
     "version": "versions registered",
     "policy": "threshold policies",
+    "assessment": "assessments imported",
     "run": "runs stored",
     "runs": "runs dropped",
     "vault": "reads and changes of the vault",

@@ -72,7 +72,7 @@ def test_the_page_says_how_it_stands_what_was_frozen_and_whom_it_concerns(cast: 
     said = page(cast.officer, incident)
     for words in (
         "Nobody has looked into this incident yet. Next: “Notify a material operational risk incident”",
-        "less often than for NA",
+        "less often than people from NA",
         "812",
         "CPS 230",
         "Run 71, 24h to 2026-05-04",
@@ -284,7 +284,7 @@ def test_an_officer_opens_one_by_hand_with_the_findings_it_is_about(cast: Cast, 
     address = reverse("incident-new")
     assert "Which model is it about?" in browser.get(address).content.decode()
     asked_for = browser.get(f"{address}?model={cast.owned.slug}").content.decode()
-    assert "less often than for NA" in asked_for
+    assert "less often than people from NA" in asked_for
     (finding,) = re.findall(r'name="findings" value="(\d+)"', asked_for)
     parts = {"model": cast.owned.slug, "title": "T", "summary": "S", "severity": "high", "findings": finding}
     kept = browser.post(address, parts | {"aware_at": "2099-01-01T00:00"})

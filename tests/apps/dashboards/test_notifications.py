@@ -58,7 +58,7 @@ def test_a_person_sees_their_own_messages_and_no_others(cast: Cast) -> None:
 
 def test_many_messages_are_paged_and_all_are_reached(cast: Cast, django_assert_max_num_queries: Any) -> None:
     tell(cast, 120)
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(40):
         first = shown(cast.officer, "notifications")
     assert first.count("Message number") == 50
     seen, query = 0, ""

@@ -161,7 +161,7 @@ def test_those_who_may_only_look_see_no_button(spec: ModelSpec, cast: Cast) -> N
 
 
 def test_the_inbox_asks_the_officer_to_confirm_and_nobody_else(spec: ModelSpec, cast: Cast) -> None:
-    ask = "Restrict Claims triage: For APAC"
+    ask = "Restrict Claims triage: People from APAC"
     assert ask in signed_in(cast.officer).get(reverse("inbox")).content.decode()
     assert ask not in signed_in(cast.owner).get(reverse("inbox")).content.decode()
 
