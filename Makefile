@@ -42,7 +42,7 @@ demo: $(VENV)/demo.stamp ## the whole product with four models, until Ctrl-C (AR
 
 test: $(VENV)/dev.stamp ## all tests, a browser included (ARGS=... goes to pytest)
 	@$(BIN)/python -m tests.browser.install
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(VENV)/bench.stamp ## the benchmark table; writes bench.json
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
@@ -64,5 +64,5 @@ lock: $(UV) ## pin the newest allowed versions again
 	$(UV) pip compile -q --upgrade requirements/bench.in --generate-hashes --no-header --python-version 3.11 -o requirements/bench.lock
 
 clean: ## stop the embedded services and remove their state and the virtual environment
-	-@for home in .local .local/test .local/bench; do BIASGOV_HOME=$$home $(BIN)/python -m biasgov.local remove --yes; done
+	-@for home in .local .local/test .local/test/gw* .local/bench; do BIASGOV_HOME=$$home $(BIN)/python -m biasgov.local remove --yes; done
 	rm -rf .local $(VENV)

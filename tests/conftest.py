@@ -12,6 +12,11 @@ from django.test import TransactionTestCase
 from tests import database
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files first: processes that share the work then end at about the same time."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
     """The test database, and each test that commits begins with a fresh copy of it."""

@@ -11,6 +11,8 @@ import pytest
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     home = Path(os.environ.get("BIASGOV_HOME") or early_config.rootpath / ".local" / "test")
+    # Processes that share the work (`-n 2`) inherit the first one's home, and each has services and keys of its own.
+    home /= os.environ.get("PYTEST_XDIST_WORKER", "")
     os.environ["BIASGOV_HOME"] = str(home)
     os.environ["BIASGOV_SIDE"] = "test"
     for name in ("DATABASE_URL", "COMPUTE_DATABASE_URL", "OWNER_DATABASE_URL", "REDIS_URL", "PUBLIC_URL"):

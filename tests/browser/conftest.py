@@ -21,7 +21,7 @@ from tests.cast import person, signed_in
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium; fails, and never skips, where there is none."""
     # Playwright's loop runs in this thread, and Django would refuse the ORM beside it.
