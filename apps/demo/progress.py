@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django.apps import apps as installed
@@ -39,9 +39,13 @@ class Backlog:
     unanswered: int
     behind: tuple[str, ...]
 
-    @property
     def is_empty(self) -> bool:
+        """Nothing is left to do."""
         return self == Backlog(0, 0, 0, 0, ())
+
+    def is_computed(self) -> bool:
+        """Nothing is left to do but to answer."""
+        return replace(self, unanswered=0).is_empty()
 
     def __str__(self) -> str:
         return (
@@ -88,8 +92,8 @@ def totals() -> Totals:
     )
 
 
-def wait_until_done(watch: Callable[[], Any]) -> None:
-    """Wait until nothing is left to do, showing progress and calling `watch` about once a second.
+def wait_until_done(watch: Callable[[], Any], *, done: Callable[[Backlog], bool] = Backlog.is_empty) -> None:
+    """Wait until what is left to do is `done`, showing progress and calling `watch` about once a second.
 
     The workers find their work by themselves; they are only woken a little earlier than the schedule would.
     Raises StuckError after five minutes without any change.
@@ -99,7 +103,7 @@ def wait_until_done(watch: Callable[[], Any]) -> None:
         _bar("Counting hours", left.hours) as hours,
         _bar("Evaluating windows", left.evaluations) as evaluations,
     ):
-        while not left.is_empty:
+        while not done(left):
             if looks % WAKE_EVERY == 0:
                 wake()
             looks += 1

@@ -67,7 +67,7 @@ def run(*, port: int, check: bool, say: Callable[[str], None]) -> None:
         programs = _prepare(services, memory, port=port)
         _become_web(programs)
         if not memory.token:
-            _people(memory.password)
+            _people(memory)
             memory.token = _token()
         keep(home, memory)
 
@@ -80,13 +80,17 @@ def run(*, port: int, check: bool, say: Callable[[str], None]) -> None:
         client = started.enter_context(_client(url, memory, home))
         feeder = Feeder(client, memory, home)
         _feed(feeder, say=say)
-        for command in (programs.compute(), programs.governance(), programs.beat()):
+        children.start(programs.compute())
+        acting = not memory.story_told and _may_act(say)
+        if acting:
+            _past(home, children, say=say)
+        for command in (programs.governance(), programs.beat()):
             children.start(command)
         _watch_history(home, children, say=say)
-        if not memory.story_told:
-            _story(home, children, say=say)
-            memory.story_told = True
-            keep(home, memory)
+        if acting:
+            _requests(home, children, say=say)
+        memory.story_told = True
+        keep(home, memory)
         if check:
             say(_result(url, seconds=time.monotonic() - began))
             return
@@ -125,10 +129,14 @@ def _become_web(programs: Programs) -> None:
     django.setup()
 
 
-def _people(password: str) -> None:
+def _people(memory: DemoMemory) -> None:
+    """They were there before anything happened."""
+    from apps.common import clock
     from apps.demo.people import people_create
+    from apps.demo.simulated import HISTORY
 
-    people_create(password)
+    with clock.frozen(memory.anchor - HISTORY):
+        people_create(memory.password)
 
 
 def _token() -> str:
@@ -178,18 +186,34 @@ def _watch_history(home: Path, children: Children, *, say: Callable[[str], None]
     say(f"Everything is counted, evaluated and answered after {time.monotonic() - began:.0f} seconds.")
 
 
-def _story(home: Path, children: Children, *, say: Callable[[str], None]) -> None:
+def _may_act(say: Callable[[str], None]) -> bool:
     from django.conf import settings
-
-    from apps.demo.story import tell
 
     if settings.SIGNERS_NEED_SECOND_FACTOR:
         say("The people of the demo have no second factor yet: nobody has signed or voted.")
-        return
+    return not settings.SIGNERS_NEED_SECOND_FACTOR
+
+
+def _past(home: Path, children: Children, *, say: Callable[[str], None]) -> None:
+    """Have the past computed, and told before the governance side runs, which would answer all of it today.
+
+    The schedule waits as well: it has the audit log's head signed, and what is told carries earlier times than that.
+    """
+    from apps.demo.progress import Backlog, wait_until_done
+    from apps.demo.story import tell
+
+    wait_until_done(lambda: _revive(home, children), done=Backlog.is_computed)
+    began = time.monotonic()
+    tell()
+    say(f"The last week of security triage is told after {time.monotonic() - began:.0f} seconds.")
+
+
+def _requests(home: Path, children: Children, *, say: Callable[[str], None]) -> None:
+    from apps.demo.requests import ask
 
     began = time.monotonic()
-    tell(lambda: _revive(home, children))
-    say(f"The people of the demo have done their part after {time.monotonic() - began:.0f} seconds.")
+    ask(lambda: _revive(home, children))
+    say(f"The people of the demo have asked for what they want after {time.monotonic() - began:.0f} seconds.")
 
 
 def _result(url: str, *, seconds: float) -> str:

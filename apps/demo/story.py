@@ -1,220 +1,266 @@
-"""What the people of the demo do about what the pipeline found: told once, by calling the services in their names.
+"""What the people of the demo did about security triage in the last week, told once, at the times at which they did it.
 
-Security triage: the update of a library was seen, the restriction is confirmed, the incident investigated, the board
-votes, and the officer asks for the restriction to be lifted. Thresholds: one change comes into force, one is rejected,
-and a relaxation waits for compliance. Each person does what their role allows; whoever asks does not sign.
+The pipeline has computed the past when this begins, and nobody has answered it. Each evaluation is answered at its own
+moment, by the code that answers live ones; in between the people act through the services that the pages call, each as
+their role allows. So the ladder climbs the night after the update, and everything has the time at which it happened:
+restriction, incident, the board's two decisions, the lift, and the moment at which the ladder climbs again, since
+nobody has mended the model. Nothing is written past a service.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import Final
+
+from django.db import transaction
 
 from apps.accounts.models import User
 from apps.accounts.selectors import person
 from apps.approvals import services as approvals
-from apps.approvals.selectors import ApprovalView
 from apps.board import selectors as board_read
 from apps.board import services as board
 from apps.common import clock
-from apps.common.errors import Refused
 from apps.demo.errors import StuckError
 from apps.incidents import selectors as incidents_read
 from apps.incidents import services as incidents
+from apps.pipeline import answering
 from apps.registry import selectors as registry
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors as responses_read
 from apps.responses import services as responses
-from apps.thresholds import selectors as thresholds_read
-from apps.thresholds import services as thresholds
-from apps.thresholds.selectors import Draft
-from biasgov.fairness.policy import Bound, Policy
 
-Found = TypeVar("Found")
-PATIENCE: Final = 300.0
-"""Seconds that a back-test or the board's convening may take."""
-LOOK_EVERY: Final = 1.0
-TRIAGE, CLAIMS, INCOME = "security-triage", "claims-triage", "income"
+TRIAGE: Final = "security-triage"
+ANSWERED_AFTER: Final = timedelta(minutes=10)
+"""How long after the end of its windows an evaluation of the past is answered."""
+ESCALATE: Final = "escalate"
+"""The rung from which no deadline lifts a finding any further."""
 
 
-def tell(watch: Callable[[], object]) -> None:
-    """Tell the whole story, calling `watch` about once a second while the workers have something to do.
+@transaction.atomic
+def tell() -> None:
+    """Tell it as a whole or not at all; harmless where it has been told.
 
-    Raises StuckError where they take longer than `PATIENCE`, and Refused where somebody is refused what the story has
-    them do.
+    Raises StuckError where the ladder did not climb in the night after the update.
     """
-    triage(registry.model_spec(TRIAGE), watch)
-    policies(watch)
+    spec = registry.model_spec(TRIAGE)
+    if responses_read.restriction_moments(spec.id):
+        return
+    past = Past(spec, clock.now())
+    cast = {name: person(name) for name in ("ines", "omar", "carla", "bela", "noor", "emil")}
+    incident_id = _restrict(past, cast)
+    build_id = _investigate(past, cast, incident_id)
+    _decide(past, cast, incident_id)
+    _remedy(past, cast, incident_id, build_id)
+    _lift(past, cast)
+    past.answer_until(past.now)
 
 
-def triage(spec: ModelSpec, watch: Callable[[], object]) -> None:
-    """From the restriction to the board's decision, and the request to lift what is in force."""
-    ines, omar, carla = person("ines"), person("omar"), person("carla")
-    proposed = responses_read.restriction_of(spec.id)
-    if proposed is not None and not proposed.in_force:
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The days before `now`, which pass a second time, moment after moment."""
+
+    spec: ModelSpec
+    now: datetime
+
+    @contextmanager
+    def at(self, days_ago: int, hour: int, minute: int) -> Iterator[None]:
+        """Hold the clock at a moment, not before the last one; what ended before it has been answered."""
+        midnight = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
+        moment = midnight - timedelta(days=days_ago) + timedelta(hours=hour, minutes=minute)
+        self.answer_until(moment)
+        with clock.frozen(moment):
+            yield
+
+    def answer_until(self, moment: datetime) -> None:
+        """Let happen what was due before, at its time: evaluations are answered, deadlines pass, the board meets."""
+        while (due := min(self._due(), default=moment)) < moment:
+            with clock.frozen(due):
+                if due in self._answers():
+                    answering.answer_next(self.spec.id)
+                answering.deadlines_enforce()
+                board.cases_advance()
+
+    def _due(self) -> list[datetime]:
+        found = responses_read.open_findings([self.spec.id])
+        return [
+            *self._answers(),
+            *(each.deadline_at for each in found if each.deadline_at and each.tier != ESCALATE),
+        ]
+
+    def _answers(self) -> list[datetime]:
+        as_of = answering.oldest_waiting(self.spec.id)
+        return [as_of + ANSWERED_AFTER] if as_of else []
+
+
+def _restrict(past: Past, cast: Mapping[str, User]) -> int:
+    """The officer finds in the morning what the night brought; the incident's number."""
+    with past.at(7, 8, 40):
+        proposed = responses_read.restriction_of(past.spec.id)
+        opened = incidents_read.incidents(model_id=past.spec.id)
+        if proposed is None or not opened:
+            raise StuckError(f"The update of {past.spec.slug} did not make the ladder climb: there is nothing to tell.")
+        for finding in responses_read.open_findings([past.spec.id]):
+            responses.finding_acknowledge(finding_id=finding.id, person=cast["ines"])
         responses.restriction_confirm(
             restriction_id=proposed.id,
-            person=ines,
-            note="Reports are read by analysts in the order of arrival until the update is rolled back.",
+            person=cast["ines"],
+            note="Analysts read reports in the order of arrival until the update is understood.",
         )
-    opened = incidents_read.incidents(model_id=spec.id)
-    if not opened:
-        return
-    incident = opened[-1]
-    _investigate(incident.id, ines=ines, omar=omar)
-    _decide(incident.id, carla=carla, ines=ines, omar=omar, watch=watch)
-    if responses_read.restriction_of(spec.id) is not None:
-        responses.lift_request(
-            model_id=spec.id,
+    return opened[-1].id
+
+
+def _investigate(past: Past, cast: Mapping[str, User], incident_id: int) -> int:
+    """The officer leads, names the cause and puts it before the board; the number of what the owner is to do first."""
+    ines, omar, carla = cast["ines"], cast["omar"], cast["carla"]
+    with past.at(7, 9, 15):
+        incidents.incident_move(incident_id=incident_id, person=ines, event="investigation_started")
+        build = incidents.action_add(
+            incident_id=incident_id,
             person=ines,
-            reason="The rollback to scikit-learn 1.4.2 is prepared and was tested on the reports of March.",
+            title="Build the model on scikit-learn 1.4.2 again and put it through the gate",
+            owner=omar,
+            due_at=clock.now() + timedelta(days=3),
         )
-
-
-def _investigate(incident_id: int, *, ines: User, omar: User) -> None:
-    """The officer leads, names the cause, and gives the owner something to do."""
-    incidents.incident_move(incident_id=incident_id, person=ines, event="investigation_started")
-    row = incidents_read.incident(incident_id)
-    if row is None:
-        raise LookupError(incident_id)
-    incidents.incident_change(
-        incident_id=incident_id,
-        person=ines,
-        seen=row.revision,
-        title=row.title,
-        summary=row.summary,
-        severity=row.severity,
-        lead=ines,
-        causes=["library_change", "sampling"],
-        explanation="The classifier was rebuilt on scikit-learn 1.5.0, on whose defaults it had relied. Critical "
-        "reports from the region with the fewest training examples fell below the cut-off first.",
-    )
-    incidents.action_add(
-        incident_id=incident_id,
-        person=ines,
-        title="Roll back to scikit-learn 1.4.2 and pin the version in the build",
-        owner=omar,
-        due_at=clock.now() + timedelta(days=3),
-    )
-    incidents.cost_book(
-        incident_id=incident_id,
-        person=ines,
-        kind="hours",
-        description="Analysts read every report again",
-        quantity=Decimal(46),
-        unit_amount=Decimal("68.00"),
-        currency="EUR",
-        incurred_on=clock.now().date(),
-    )
-
-
-def _decide(incident_id: int, *, carla: User, ines: User, omar: User, watch: Callable[[], object]) -> None:
-    """The board reads, sets a condition, and votes."""
-    cases = _wait(lambda: board_read.cases_about("incident", incident_id), watch, "the board to be convened")
-    case_id = cases[0].id
-    board.paper_add(
-        case_id=case_id,
-        person=ines,
-        title="What happened after the update",
-        text="In the week after the update the share of critical reports that were rated low rose in every region, and "
-        "most in APAC. The runs that show it are frozen in the incident's evidence.",
-    )
-    board.condition_add(
-        case_id=case_id,
-        person=carla,
-        title="Show the board a gate report of the next build, by region, before it decides again",
-        owner=omar,
-        hours=40,
-    )
-    board.voting_open(case_id=case_id, person=carla)
-    votes: Mapping[str, tuple[str, str]] = {
-        "bela": ("for", "The restriction has to stay until a build has passed the gate for every region."),
-        "noor": ("for", "Reports that are missed in one region harm everybody who relies on them."),
-        "emil": ("abstain", "I would have liked to hear the analysts of the region first."),
-    }
-    for name, (choice, reason) in votes.items():
-        case = board_read.case(case_id)
-        if case is None or case.row.state != "voting":
-            return
-        board.vote_cast(
+        incidents.action_add(
+            incident_id=incident_id,
+            person=ines,
+            title="Pin the libraries of the build, and compare the scores of two builds before a release",
+            owner=omar,
+            due_at=clock.now() + timedelta(days=12),
+        )
+    with past.at(7, 14, 5):
+        row = incidents_read.incident(incident_id)
+        if row is None:
+            raise LookupError(incident_id)
+        incidents.incident_change(
+            incident_id=incident_id,
+            person=ines,
+            seen=row.revision,
+            title=row.title,
+            summary=row.summary,
+            severity=row.severity,
+            lead=ines,
+            causes=["library_change", "sampling"],
+            explanation="The classifier was rebuilt on scikit-learn 1.5.0, on whose defaults it had relied. Critical "
+            "reports from the region with the fewest training examples fell below the cut-off first.",
+        )
+    with past.at(7, 15, 30):
+        case_id = board_read.cases_about("incident", incident_id)[0].id
+        board.paper_add(
             case_id=case_id,
-            person=person(name),
-            choice=choice,
-            reason=reason,
-            digest=case.digest,
-            confirmed_at=clock.now(),
+            person=ines,
+            title="What happened after the update",
+            text="In the hours after the update the share of critical reports that were rated low rose in every "
+            "region, and most in APAC. The runs that show it are frozen in the incident's evidence.",
+        )
+        board.condition_add(
+            case_id=case_id,
+            person=carla,
+            title="Show the board a gate report of the next build, by region, before it is released",
+            owner=omar,
+            hours=80,
+        )
+    with past.at(7, 16, 30):
+        board.voting_open(case_id=case_id, person=carla)
+    return build.pk
+
+
+def _decide(past: Past, cast: Mapping[str, User], incident_id: int) -> None:
+    """The board votes on the incident; meanwhile somebody complains."""
+    ines, carla = cast["ines"], cast["carla"]
+    case_id = board_read.cases_about("incident", incident_id)[0].id
+    with past.at(6, 9, 40):
+        _vote(case_id, cast["bela"], "for", "The restriction has to stay until a build has passed for every region.")
+    with past.at(6, 10, 20):
+        complaint = incidents.complaint_record(
+            model=past.spec,
+            actor=carla.actor,
+            person=carla,
+            source="customer",
+            channel="mail",
+            summary="A customer in the region writes that a report of an intrusion was closed as low on the day of the "
+            "update, and that nobody called back.",
+            received_at=clock.now() - timedelta(hours=2),
+            attribute=past.spec.attribute_names[0],
+        )
+        incidents.complaint_examine(complaint_id=complaint.pk, person=carla)
+    with past.at(6, 10, 45):
+        incidents.complaint_link(complaint_id=complaint.pk, person=ines, incident_id=incident_id)
+    with past.at(6, 11, 5):
+        _vote(case_id, cast["noor"], "for", "Reports that are missed in one region harm everybody who relies on them.")
+    with past.at(6, 13, 20):
+        _vote(case_id, cast["emil"], "abstain", "I would have liked to hear the analysts of the region first.")
+
+
+def _remedy(past: Past, cast: Mapping[str, User], incident_id: int, build_id: int) -> None:
+    """The new build is not good enough; what is done until there is a better one, and what that costs."""
+    ines, omar = cast["ines"], cast["omar"]
+    with past.at(5, 15, 30):
+        incidents.action_end(
+            action_id=build_id,
+            person=omar,
+            done=True,
+            outcome="Built as 2.3.2. The gate passes it for North America and EMEA and cannot judge it for LATAM: the "
+            "test set holds too few reports from there. It is not released until it can.",
+        )
+    with past.at(4, 9, 30):
+        incidents.incident_move(incident_id=incident_id, person=ines, event="remediation_started")
+        incidents.incident_note(
+            incident_id=incident_id,
+            person=omar,
+            text="From today a second analyst reads what is rated low. Nothing is closed on the model's word alone.",
+        )
+    with past.at(4, 16, 45):
+        incidents.cost_book(
+            incident_id=incident_id,
+            person=ines,
+            kind="hours",
+            description="Analysts read every report in the order of arrival",
+            quantity=Decimal(46),
+            unit_amount=Decimal("68.00"),
+            currency="EUR",
+            incurred_on=clock.now().date(),
         )
 
 
-def policies(watch: Callable[[], object]) -> None:
-    """Three changes of thresholds: one in force, one rejected, one that waits for compliance."""
-    omar, ines, carla = person("omar"), person("ines"), person("carla")
-    tighter = _proposed(
-        CLAIMS, ines, _bounded(CLAIMS, "equalized_odds_difference", Bound(None, 0.04)), watch,
-        title="Watch claims more closely",
-        reason="The pilot's assessment measured differences well below the bound of today.",
-    )  # fmt: skip
-    approvals.approval_sign(approval_id=tighter.id, person=carla, digest=tighter.digest, confirmed_at=clock.now())
-    refused = _proposed(
-        INCOME, omar, _bounded(INCOME, "demographic_parity_ratio", Bound(0.76, 1.32)), watch,
-        title="Fewer alerts about estimates of income",
-        reason="The alerts repeat what is known.",
-    )  # fmt: skip
-    approvals.approval_reject(
-        approval_id=refused.id,
-        person=carla,
-        reason="A known difference is a reason to mend the model, not the bound. Come back with a remediation plan.",
+def _lift(past: Past, cast: Mapping[str, User]) -> None:
+    """The officer asks, compliance signs, and the board, which has a say after an escalation, decides."""
+    with past.at(3, 10, 0):
+        asked = responses.lift_request(
+            model_id=past.spec.id,
+            person=cast["ines"],
+            reason="A second analyst now reads every report that is rated low. Without ratings, reports of all regions "
+            "wait longer than a report may. Should the next days be in breach again, the ladder says so.",
+        )
+        board.cases_advance()
+    with past.at(3, 11, 30):
+        approvals.approval_sign(
+            approval_id=asked.id, person=cast["carla"], digest=asked.digest, confirmed_at=clock.now()
+        )
+    with past.at(3, 15, 0):
+        case_id = board_read.cases_about("approval", asked.id)[0].id
+        board.voting_open(case_id=case_id, person=cast["carla"])
+    with past.at(2, 9, 30):
+        _vote(case_id, cast["bela"], "for", "A person reads what the model puts aside; that is what I wanted to know.")
+    with past.at(2, 11, 0):
+        _vote(case_id, cast["noor"], "against", "Two readers tire. I would wait for the build.")
+    with past.at(2, 14, 0):
+        _vote(case_id, cast["emil"], "for", "I have heard the analysts of the region. They can do it for two weeks.")
+
+
+def _vote(case_id: int, member: User, choice: str, reason: str) -> None:
+    case = board_read.case(case_id)
+    if case is None:
+        raise LookupError(case_id)
+    board.vote_cast(
+        case_id=case_id,
+        person=member,
+        choice=choice,
+        reason=reason,
+        digest=case.digest,
+        confirmed_at=clock.now(),
     )
-    _proposed(
-        CLAIMS, omar, _bounded(CLAIMS, "equalized_odds_difference", Bound(None, 0.06)), watch,
-        title="Back to a wider bound for small claims",
-        reason="Small claims vary more from week to week; the assessment of this quarter shows by how much.",
-    )  # fmt: skip
-
-
-def _bounded(slug: str, metric: str, bound: Bound) -> Policy:
-    """The newest policy of a model, with one bound in another place."""
-    newest = thresholds_read.newest_version(registry.model_spec(slug).id).policy
-    return replace(newest, bounds={**newest.bounds, metric: bound})
-
-
-def _proposed(
-    slug: str, by: User, policy: Policy, watch: Callable[[], object], *, title: str, reason: str
-) -> ApprovalView:
-    """A proposal with its back-test, submitted."""
-    spec = registry.model_spec(slug)
-    base = thresholds_read.newest_version(spec.id)
-    draft = Draft(
-        policy=policy,
-        limits=base.limits,
-        assessment_reference=f"RA-{clock.now():%Y}-{base.version:03}-{slug}",
-        legal_basis=base.legal_basis,
-        effective_from=None,
-        review_due=(clock.now() + timedelta(days=180)).date(),
-    )
-    view = thresholds.proposal_draft(model_id=spec.id, draft=draft, reason=reason, title=title, person=by)
-
-    def submit() -> ApprovalView | None:
-        try:
-            return thresholds.proposal_submit(approval_id=view.id, person=by)
-        except Refused as refused:
-            if refused.code != "backtest_missing":
-                raise
-            return None
-
-    return _wait(submit, watch, f"the back-test of “{title}”")
-
-
-def _wait(look: Callable[[], Found | None], watch: Callable[[], object], what: str) -> Found:
-    """What `look` finds once it finds something; the workers do their part meanwhile. Raises StuckError."""
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        if found := look():
-            return found
-        watch()
-        time.sleep(LOOK_EVERY)
-    raise StuckError(f"The story waited {PATIENCE:.0f} seconds for {what}.")

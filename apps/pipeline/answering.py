@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import transaction
 
+from apps.common import clock
 from apps.monitoring import selectors as monitoring
 from apps.monitoring.services import cadence_set
 from apps.pipeline.escalating import escalation_carry
@@ -49,6 +50,12 @@ def answer_next(model_id: int) -> bool:
             _carry(spec, answer)
         waiting.delete()
     return True
+
+
+def oldest_waiting(model_id: int) -> datetime | None:
+    """The moment of a model's evaluation that is answered next; None if none waits."""
+    queue = UnansweredEvaluation.objects.filter(model_id=model_id).order_by("as_of", "id")
+    return queue.values_list("as_of", flat=True).first()
 
 
 def deadlines_enforce() -> int:
@@ -95,7 +102,8 @@ def observations(model_id: int, document: Mapping[str, Any]) -> Iterator[respons
     breach as these hours are.
     """
     as_of = datetime.fromisoformat(document["as_of"])
-    detected_at = datetime.fromisoformat(document["computed_at"])
+    # Where a past that was computed today is told at its own times, nothing is detected after it is answered.
+    detected_at = min(datetime.fromisoformat(document["computed_at"]), clock.now())
     early = _early_breaches(document)
     for whole in document["results"]:
         if whole["judged"]:
