@@ -48,7 +48,10 @@ class Gap(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Compared:
-    """One rate over the groups of a grouping that have it: x of n in table rows `rows`, at least two of them."""
+    """One rate over the groups of a grouping that have it: x of n in table rows `rows`, at least two of them.
+
+    lowest, highest: places of the extreme rates in these arrays.
+    """
 
     table: GroupTable
     rows: Int64
@@ -59,6 +62,8 @@ class _Compared:
     statistic: float
     freedom: int
     p: float
+    lowest: int
+    highest: int
 
     @classmethod
     def of(
@@ -70,19 +75,13 @@ class _Compared:
         x, n = rate.x[rows], rate.n[rows]
         ranges = studentised_ranges(x, n, rng, draws)
         spread = Spread.of(x, n, simultaneous_quantile(ranges, confidence))
-        return cls(table, rows, x, n, ranges, spread, *significance.homogeneity(x, n))
+        extremes = int(np.argmin(spread.rate)), int(np.argmax(spread.rate))
+        return cls(table, rows, x, n, ranges, spread, *significance.homogeneity(x, n), *extremes)
 
     def complement(self) -> _Compared:
         """The opposite rate, from the same draws and the same test."""
-        return replace(self, x=self.n - self.x, spread=self.spread.complement())
-
-    @property
-    def lowest(self) -> int:
-        return int(np.argmin(self.spread.rate))
-
-    @property
-    def highest(self) -> int:
-        return int(np.argmax(self.spread.rate))
+        spread = self.spread.complement()
+        return replace(self, x=self.n - self.x, spread=spread, lowest=self.highest, highest=self.lowest)
 
     @property
     def ends(self) -> dict[str, Any]:
@@ -91,7 +90,8 @@ class _Compared:
 
     @property
     def widest(self) -> float:
-        return float(np.ptp(self.spread.rate))
+        rate = self.spread.rate
+        return float(rate[self.highest] - rate[self.lowest])
 
     def between(self, value: float, low: float, high: float, form: Form, p: float) -> Gap:
         """The gap between the extreme groups; `form` decides which of them comes first."""
@@ -123,7 +123,8 @@ def _ratio(compared: _Compared | None) -> Gap | str:
         return why.FEWER_THAN_TWO_GROUPS
     if not compared.x.any():
         return why.REFERENCE_RATE_ZERO
-    value = float(compared.spread.rate.min() / compared.spread.rate.max())
+    rate = compared.spread.rate
+    value = float(rate[compared.lowest] / rate[compared.highest])
     return compared.between(value, *compared.spread.smallest_ratio(), "ratio", compared.p)
 
 

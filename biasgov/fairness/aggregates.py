@@ -34,12 +34,12 @@ def studentised_ranges(x: Int64, n: Int64, rng: np.random.Generator, draws: int)
     """
     rate = (x + 0.5) / (n + 1)
     variance = n * rate * (1 - rate)
-    large = variance > _NORMAL_FROM
-    standardised = np.empty((len(x), draws))
-    standardised[large] = rng.standard_normal((int(large.sum()), draws))
-    size, chance = n[~large, np.newaxis], rate[~large, np.newaxis]
-    resampled = rng.binomial(size, chance, (len(size), draws))
-    standardised[~large] = (resampled - size * chance) / np.sqrt(size * chance * (1 - chance))
+    small = variance <= _NORMAL_FROM
+    standardised = rng.standard_normal((len(x), draws))
+    if small.any():
+        size, chance = n[small, np.newaxis], rate[small, np.newaxis]
+        resampled = rng.binomial(size, chance, (len(size), draws))
+        standardised[small] = (resampled - size * chance) / np.sqrt(size * chance * (1 - chance))
     ranges: Float64 = standardised.max(axis=0) - standardised.min(axis=0)
     return ranges
 
@@ -66,18 +66,16 @@ class Spread:
 
     def widest_difference(self) -> tuple[float, float]:
         """Interval of the largest minus the smallest rate."""
-        low, high = difference_of_rates(self.rate, self.low, self.high)
-        # The diagonal pairs a group with itself; a range is never negative.
+        low, _ = difference_of_rates(self.rate, self.low, self.high)
+        # The diagonal pairs a group with itself; a range is never negative. Each pair is there both ways round.
         np.fill_diagonal(low, 0.0)
-        np.fill_diagonal(high, 0.0)
-        return max(float(low.max()), 0.0), min(float(high.max()), 1.0)
+        return float(low.max()), min(-float(low.min()), 1.0)
 
     def smallest_ratio(self) -> tuple[float, float]:
         """Interval of the smallest over the largest rate; (0, 1) tells nothing."""
-        low, high = ratio_of_rates(self.rate, self.low, self.high)
+        low, _ = ratio_of_rates(self.rate, self.low, self.high)
         np.fill_diagonal(low, 1.0)
-        np.fill_diagonal(high, 1.0)
-        return max(float(low.min()), 0.0), min(float(high.min()), 1.0)
+        return float(low.min()), 1 / float(low.max())
 
     def complement(self) -> Spread:
         """The same for the opposite event."""

@@ -7,6 +7,8 @@ and give NaN where a denominator is zero.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 from scipy import special
@@ -19,6 +21,7 @@ _STEPS = 46  # 41 units of logarithm halved down to 6e-13
 _FARTHEST = 40.0
 
 
+@cache
 def normal_quantile(confidence: float) -> float:
     """z such that a standard normal lies within [-z, z] with probability `confidence`."""
     return float(special.ndtri(0.5 + confidence / 2))
@@ -31,8 +34,8 @@ def wilson(x: Counts, n: Counts, z: float) -> Interval:
         widened = 1 + z * z / n
         centre = (rate + z * z / (2 * n)) / widened
         half = z * np.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / widened
-        low = np.where(x == 0, 0.0, np.clip(centre - half, 0.0, 1.0))
-        high = np.where(x == n, 1.0, np.clip(centre + half, 0.0, 1.0))
+        low = np.where(x == 0, 0.0, np.maximum(centre - half, 0.0))
+        high = np.where(x == n, 1.0, np.minimum(centre + half, 1.0))
     empty = np.equal(n, 0)
     return np.where(empty, np.nan, low), np.where(empty, np.nan, high)
 
@@ -45,37 +48,36 @@ def newcombe(x1: Counts, n1: Counts, x2: Counts, n2: Counts, z: float) -> Interv
     """
     (low1, high1), (low2, high2) = wilson(x1, n1, z), wilson(x2, n2, z)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return _square_and_add(x1 / n1, low1, high1, x2 / n2, low2, high2)
-
-
-def _square_and_add(rate1: Array, low1: Array, high1: Array, rate2: Array, low2: Array, high2: Array) -> Interval:
+        rate1, rate2 = x1 / n1, x2 / n2
     difference = rate1 - rate2
-    low = difference - np.hypot(rate1 - low1, high2 - rate2)
-    high = difference + np.hypot(high1 - rate1, rate2 - low2)
-    return low, high
+    return (
+        difference - np.hypot(rate1 - low1, high2 - rate2),
+        difference + np.hypot(high1 - rate1, rate2 - low2),
+    )
 
 
 def difference_of_rates(rate: Array, low: Array, high: Array) -> Interval:
-    """Intervals of rate_i - rate_j for all pairs from the rates' own intervals, shape (k, k); Newcombe's rule."""
-    column = (slice(None), np.newaxis)
-    return _square_and_add(rate[column], low[column], high[column], rate, low, high)
+    """Intervals of rate_i - rate_j for all pairs from the rates' own intervals; Newcombe's rule.
+
+    rate, low, high: shape (k, ...); the ends: shape (k, k, ...).
+    """
+    lower = rate[:, np.newaxis] - rate - np.hypot((rate - low)[:, np.newaxis], high - rate)
+    return lower, -lower.swapaxes(0, 1)
 
 
 def ratio_of_rates(rate: Array, low: Array, high: Array) -> Interval:
-    """Intervals of rate_i / rate_j for all pairs from the rates' own intervals, shape (k, k).
+    """Intervals of rate_i / rate_j for all pairs from the rates' own intervals; shapes as above.
 
     Method of variance estimates recovery for a ratio, Donner & Zou (2012), eq. 8, with numerator and denominator
-    multiplied by the conjugate so that nothing cancels. An upper limit is infinite where low_j is zero.
+    multiplied by the conjugate so that nothing cancels. An upper limit is infinite where low_j is zero; it is the
+    reciprocal of the lower limit of rate_j / rate_i.
     """
-    column = (slice(None), np.newaxis)
-    top, top_low, top_high = rate[column], low[column], high[column]
-    product = top * rate
+    product = rate[:, np.newaxis] * rate
+    reach = (low * (2 * rate - low))[:, np.newaxis]
     with np.errstate(invalid="ignore", divide="ignore"):
-        reach = top_low * (2 * top - top_low)
-        lower = reach / (product + np.sqrt(np.maximum(product**2 - reach * high * (2 * rate - high), 0.0)))
-        reach = low * (2 * rate - low)
-        upper = (product + np.sqrt(np.maximum(product**2 - reach * top_high * (2 * top - top_high), 0.0))) / reach
-    return np.where(top_low > 0, lower, 0.0), np.where(reach > 0, upper, np.inf)
+        lower = reach / (product + np.sqrt(np.maximum(product**2 - reach * (high * (2 * rate - high)), 0.0)))
+        lower = np.where(reach > 0, lower, 0.0)
+        return lower, 1 / lower.swapaxes(0, 1)
 
 
 def koopman(x1: Counts, n1: Counts, x2: Counts, n2: Counts, z: float) -> Interval:

@@ -229,8 +229,8 @@ def _judge(measurement: Measurement, p: float | None, policy: Policy) -> Result:
     elif (side := side_of_bound(measurement, bound)) == 0:
         return Result(measurement, p, bound, "within", None, None)
     else:
-        distance = _distance(measurement, bound, side)
-        evidence = _distance(at_alert_confidence(measurement, policy), bound, side)
+        distance = _distance(measurement, measurement.low, measurement.high, bound, side)
+        evidence = _distance(measurement, *_alert_interval(measurement, policy), bound, side)
         if distance is None or evidence is None:
             reason = NO_INTERVAL
         elif evidence <= 0:
@@ -256,7 +256,8 @@ def _too_small(measurement: Measurement, policy: Policy) -> str | None:
 
 def at_alert_confidence(measurement: Measurement, policy: Policy) -> Measurement:
     """The measurement with its interval carried from the policy's confidence to its alert confidence."""
-    return carried(measurement, policy.confidence, max(policy.alert_confidence, policy.confidence))
+    low, high = _alert_interval(measurement, policy)
+    return replace(measurement, low=low, high=high)
 
 
 def carried(measurement: Measurement, confidence: float, wanted: float) -> Measurement:
@@ -266,10 +267,19 @@ def carried(measurement: Measurement, confidence: float, wanted: float) -> Measu
     It is exact for a normal estimate and close for the score intervals; how the rule as a whole behaves is simulated.
     An interval made of two at half the error each stays one: the quantiles are those of the two.
     """
+    low, high = _carried_interval(measurement, confidence, wanted)
+    return replace(measurement, low=low, high=high)
+
+
+def _alert_interval(measurement: Measurement, policy: Policy) -> tuple[float | None, float | None]:
+    return _carried_interval(measurement, policy.confidence, max(policy.alert_confidence, policy.confidence))
+
+
+def _carried_interval(measurement: Measurement, confidence: float, wanted: float) -> tuple[float | None, float | None]:
     wider = _quantile(measurement, wanted) / _quantile(measurement, confidence)
     value = measurement.value
     if wider == 1 or value is None:
-        return measurement
+        return measurement.low, measurement.high
 
     def moved(end: float | None) -> float | None:
         if end is None:
@@ -278,22 +288,22 @@ def carried(measurement: Measurement, confidence: float, wanted: float) -> Measu
             return float(value * (end / value) ** wider)
         return value + (end - value) * wider
 
-    return replace(measurement, low=moved(measurement.low), high=moved(measurement.high))
+    return moved(measurement.low), moved(measurement.high)
 
 
 def _quantile(measurement: Measurement, confidence: float) -> float:
     return normal_quantile((1 + confidence) / 2 if measurement.method == TWO_AT_ONCE else confidence)
 
 
-def _distance(measurement: Measurement, bound: Bound, side: int) -> float | None:
-    """How far the interval's nearer end lies beyond the bound; None without that end.
+def _distance(measurement: Measurement, low: float | None, high: float | None, bound: Bound, side: int) -> float | None:
+    """How far the nearer end of an interval of the measurement lies beyond the bound; None without that end.
 
     Ratios above the upper bound are turned over first, so that 1.25 to 2.5 is as far as 0.8 to 0.4.
     """
     if side < 0:
-        return None if measurement.high is None or bound.lower is None else bound.lower - measurement.high
-    if measurement.low is None or bound.upper is None:
+        return None if high is None or bound.lower is None else bound.lower - high
+    if low is None or bound.upper is None:
         return None
     if measurement.form == "ratio" and bound.upper > 0:
-        return 1 / bound.upper - 1 / measurement.low if measurement.low > 0 else -1.0
-    return measurement.low - bound.upper
+        return 1 / bound.upper - 1 / low if low > 0 else -1.0
+    return low - bound.upper
