@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,7 @@ class Rows:
 def count_frame(
     frame: pd.DataFrame,
     *,
-    attributes: Mapping[str, Sequence[str] | None],
+    attributes: Mapping[str, Sequence[str] | None] | Sequence[str],
     decision: str,
     outcome: str | None = None,
     score: str | None = None,
@@ -82,7 +83,7 @@ def count_frame(
 def rows_of_frame(
     frame: pd.DataFrame,
     *,
-    attributes: Mapping[str, Sequence[str] | None],
+    attributes: Mapping[str, Sequence[str] | None] | Sequence[str],
     decision: str,
     outcome: str | None = None,
     score: str | None = None,
@@ -95,8 +96,9 @@ def rows_of_frame(
     Parameters
     ----------
     attributes
-        {column: its levels as text, or None for those of the data in alphabetical order}. A missing value, an empty
-        text and the text "unknown" are unknown. Whole numbers are the levels "1", "2", ..., however they are stored.
+        {column: its levels as text, or None for those of the data in alphabetical order}, or columns alone. A missing
+        value, an empty text and the text "unknown" are unknown. Whole numbers are the levels "1", "2", ..., however
+        they are stored.
     decision, outcome, score, weight
         Columns: what the model decided; what happened (missing: not known yet); the predicted probability of the
         positive outcome, in [0, 1] (missing: none); for how many people a row stands, a whole number.
@@ -106,17 +108,13 @@ def rows_of_frame(
     Raises
     ------
     ValueError
-        A column is missing; decisions are missing or of more than two kinds; outcomes are of more than two kinds;
-        scores are no numbers, infinite or outside [0, 1]; an attribute has undeclared or more than 32 levels; weights
-        are no whole numbers.
+        A column is missing or there twice; decisions are missing or of more than two kinds; outcomes are of more than
+        two kinds; scores are no numbers, infinite or outside [0, 1]; an attribute has undeclared or more than 32
+        levels; weights are no whole numbers.
     """
-    named = (decision, outcome, score, weight)
-    missing = [name for name in (*filter(None, named), *attributes) if name not in frame.columns]
-    if missing:
-        raise ValueError(
-            f"the data has no column {', '.join(map(repr, missing))}; it has {', '.join(map(str, frame.columns))}"
-        )
-    coded = [_attribute(frame[name], levels) for name, levels in attributes.items()]
+    declared = attributes if isinstance(attributes, Mapping) else dict.fromkeys(attributes)
+    check_columns(frame, (*filter(None, (decision, outcome, score, weight)), *declared))
+    coded = [_attribute(frame[name], levels) for name, levels in declared.items()]
     return Rows(
         schema=CubeSchema(tuple(axis for axis, _ in coded)),
         codes=tuple(code for _, code in coded),
@@ -127,10 +125,24 @@ def rows_of_frame(
     )
 
 
+def check_columns(frame: pd.DataFrame, names: Iterable[str], what: str = "the data") -> None:
+    """Raises ValueError for a name that no column of the frame has, or more than one."""
+    wanted, known = tuple(names), frame.columns.tolist()
+    missing = [name for name in wanted if name not in known]
+    if missing:
+        raise ValueError(f"{what} has no column {', '.join(map(repr, missing))}; it has {', '.join(map(str, known))}")
+    twice = next((name for name in wanted if known.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{what} has {known.count(twice)} columns {twice!r}: keep one of them")
+
+
 def level_names(column: pd.Series) -> pd.Series:
     """A column's levels as text; missing where it is unknown. 1 and 1.0 are both "1"."""
     import pandas as pd
 
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    column = column.infer_objects()
     if pd.api.types.is_float_dtype(column):
         known = column[column.notna()]
         if (known == known.round()).all() and np.isfinite(known).all():
@@ -144,7 +156,7 @@ def _attribute(column: pd.Series, declared: Sequence[str] | None) -> tuple[Axis,
 
     text = level_names(column)
     found = sorted(text.dropna().unique().tolist())
-    levels = tuple(found) if declared is None else tuple(declared)
+    levels = tuple(found) if declared is None else tuple(map(str, declared))
     if len(levels) > MAXIMUM_LEVELS:
         raise ValueError(
             f"attribute {column.name!r} has {len(levels):,} levels, more than {MAXIMUM_LEVELS}: group them first"
@@ -166,7 +178,7 @@ def _decision(column: pd.Series, favourable: Any) -> npt.NDArray[np.uint8]:
     name = column.name
     if column.isna().any():
         raise ValueError(f"column {name!r} has {int(column.isna().sum()):,} missing decisions")
-    values = column.unique().tolist()
+    values = _kinds(column)
     if len(values) > 2:
         raise ValueError(f"column {name!r} has {len(values):,} different decisions, not two: {values[:4]!r} ...")
     chosen = _matches(column, favourable)
@@ -179,7 +191,7 @@ def _decision(column: pd.Series, favourable: Any) -> npt.NDArray[np.uint8]:
 
 def _outcome(column: pd.Series, positive: Any) -> npt.NDArray[np.int8]:
     known = column.notna().to_numpy()
-    values = column[known].unique().tolist()
+    values = _kinds(column)
     if len(values) > 2:
         raise ValueError(f"column {column.name!r} has {len(values):,} different outcomes, not two: {values[:4]!r} ...")
     chosen = _matches(column, positive)
@@ -190,22 +202,37 @@ def _outcome(column: pd.Series, positive: Any) -> npt.NDArray[np.int8]:
     return np.where(known, chosen, -1).astype(np.int8)
 
 
+def _kinds(column: pd.Series) -> list[Any]:
+    try:
+        kinds: list[Any] = column.dropna().unique().tolist()
+    except TypeError as error:
+        raise ValueError(f"column {column.name!r} holds values that cannot be compared: {error}") from error
+    return kinds
+
+
 def _is_opposite(values: list[Any], value: Any) -> bool:
     """Whether a column of one value can only mean that nobody has `value`: 0 beside 1, or one word beside another."""
     (only, *more) = values
-    return not more and (isinstance(value, str) or str(only).lower() in ("0", "0.0", "false"))
+    return not more and (isinstance(value, str) or {_canonical(only), _canonical(value)} == {0.0, 1.0})
 
 
 def _matches(column: pd.Series, value: Any) -> npt.NDArray[np.bool_]:
     """Equality that takes 1, 1.0, True and "1" for the same, as files of different kinds write it."""
-    import pandas as pd
-
-    if pd.api.types.is_numeric_dtype(column) and not isinstance(value, str):
-        same = pd.to_numeric(column) == float(value)
-    else:
-        same = column.astype("string") == str(value)
-    chosen: npt.NDArray[np.bool_] = same.fillna(False).to_numpy(dtype=bool)
+    same = [kind for kind in _kinds(column) if _canonical(kind) == _canonical(value)]
+    chosen: npt.NDArray[np.bool_] = column.isin(same).to_numpy(dtype=bool)
     return chosen
+
+
+def _canonical(value: Any) -> float | str:
+    """The number that a value is or is written as (true and false are 1 and 0), else its text."""
+    text = str(value)
+    if text.lower() in ("true", "false"):
+        return float(text.lower() == "true")
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if math.isfinite(number) else text
 
 
 def _score(column: pd.Series) -> npt.NDArray[np.float64]:

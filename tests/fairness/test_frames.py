@@ -68,6 +68,8 @@ def test_levels_that_nobody_declared_are_those_of_the_data_in_order():
         pd.Series(["1", "2", "2"]),
         pd.Series([1, 2, 2], dtype="Int8"),
         pd.Series(["1", "2", "2"], dtype="category"),
+        pd.Series([1.0, 2.0, 2.0], dtype="category"),
+        pd.Series([1.0, 2.0, 2.0], dtype=object),
     ],
 )
 def test_a_level_that_is_a_number_has_one_name_however_it_is_stored(column):
@@ -75,10 +77,40 @@ def test_a_level_that_is_a_number_has_one_name_however_it_is_stored(column):
     assert cube.marginal(("a",)).n.sum(axis=(1, 2, 3)).tolist() == [1, 2, 0]
 
 
-@pytest.mark.parametrize("decisions", [[1, 0, 1], [True, False, True], ["1", "0", "1"], [1.0, 0.0, 1.0]])
-def test_one_true_and_text_are_the_same_decision(decisions):
-    rows = rows_of_frame(pd.DataFrame({"a": list("xyx"), "d": decisions}), attributes={"a": None}, decision="d")
+@pytest.mark.parametrize("dtype", [None, object, "category"])
+@pytest.mark.parametrize("favourable", [1, 1.0, True, "1", "true"])
+@pytest.mark.parametrize(
+    "decisions", [[1, 0, 1], [True, False, True], ["1", "0", "1"], [1.0, 0.0, 1.0], ["True", "False", "True"]]
+)
+def test_one_true_and_text_are_the_same_decision(decisions, favourable, dtype):
+    frame = pd.DataFrame({"a": list("xyx"), "d": pd.Series(decisions, dtype=dtype)})
+    rows = rows_of_frame(frame, attributes={"a": None}, decision="d", favourable=favourable)
     assert rows.decision.tolist() == [1, 0, 1]
+
+
+def test_true_and_false_with_gaps_are_outcomes():
+    frame = pd.DataFrame({"a": list("xyx"), "d": [1, 0, 1], "y": [True, None, False]})
+    rows = rows_of_frame(frame, attributes={"a": None}, decision="d", outcome="y")
+    assert rows.outcome.tolist() == [1, -1, 0]
+
+
+def test_nobody_got_the_favourable_decision_whichever_it_is():
+    for favourable in (0, 1):
+        frame = pd.DataFrame({"a": list("xy"), "d": [1 - favourable] * 2})
+        rows = rows_of_frame(frame, attributes={"a": None}, decision="d", favourable=favourable)
+        assert rows.decision.tolist() == [0, 0]
+
+
+def test_levels_that_no_row_has_are_none_of_the_data():
+    frame = pd.DataFrame({"a": pd.Categorical(["x", "y"], categories=["x", "y", "z"]), "d": [1, 0]})
+    assert count_frame(frame, attributes={"a": None}, decision="d").schema.axis("a").levels == ("x", "y")
+
+
+def test_days_are_levels():
+    frame = pd.DataFrame({"a": pd.to_datetime(["2020-01-01", "2020-01-02", None]), "d": [1, 0, 1]})
+    cube = count_frame(frame, attributes={"a": None}, decision="d")
+    assert cube.schema.axis("a").levels == ("2020-01-01", "2020-01-02")
+    assert cube.marginal(("a",)).n.sum(axis=(1, 2, 3)).tolist() == [1, 1, 1]
 
 
 def test_words_may_be_decisions():
@@ -111,6 +143,17 @@ def test_what_does_not_fit_is_refused_by_name(case):
     columns, options, message = BAD[case]
     with pytest.raises(ValueError, match=message):
         counted(pd.DataFrame(GOOD | columns), **options)
+
+
+def test_a_column_that_is_there_twice_is_refused():
+    frame = pd.concat([pd.DataFrame(GOOD), pd.DataFrame({"race": ["x", "y"]})], axis=1)
+    with pytest.raises(ValueError, match="2 columns 'race'"):
+        counted(frame)
+
+
+def test_decisions_that_are_lists_are_refused():
+    with pytest.raises(ValueError, match="cannot be compared"):
+        counted(pd.DataFrame(GOOD | {"decision": [[1], [0]]}))
 
 
 def test_three_kinds_of_decisions_and_outcomes_and_many_levels_are_refused():
