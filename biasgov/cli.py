@@ -82,13 +82,14 @@ def _gate(given: argparse.Namespace) -> int:
     try:
         policy = read_policy(given.policy)
         baseline = given.baseline or policy.baseline
-        report = run_gate(read_frame(given.data), policy, baseline=None if baseline is None else read_frame(baseline))
+        before = None if baseline is None else read_frame(baseline, policy)
+        report = run_gate(read_frame(given.data, policy), policy, baseline=before)
         if given.json is not None:
-            given.json.write_text(json.dumps(report.to_dict(), indent=1, allow_nan=False) + "\n")
+            given.json.write_text(json.dumps(report.to_dict(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
         if given.junit is not None:
-            given.junit.write_text(junit(report))
+            given.junit.write_text(junit(report), encoding="utf-8")
         if given.html is not None:
-            given.html.write_text(page(report))
+            given.html.write_text(page(report), encoding="utf-8")
     except (GateInputError, OSError) as error:
         print(f"biasgov gate: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -97,8 +98,14 @@ def _gate(given: argparse.Namespace) -> int:
         traceback.print_exc()
         print("biasgov gate: this is a fault of the gate and says nothing about the data", file=sys.stderr)
         return BAD_INPUT
-    print(terminal(report))
+    print(_printable(terminal(report)))
     return report.exit_code
+
+
+def _printable(text: str) -> str:
+    """What the terminal's encoding can show: a level that it cannot must not end the command as a broken bound does."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,8 @@ SUPPORTED = frozenset({*PAIRED, *SINGLE, ODDS, ASSOCIATION})
 
 def looks_a_year(hours: float) -> float:
     """Independent looks that a year of hourly looks at a window of so many hours amounts to."""
+    if not hours > 0:
+        raise ValueError(f"a window is longer than {hours} hours")
     return LOOKS_A_WINDOW * HOURS_A_YEAR / hours
 
 

@@ -8,7 +8,7 @@ from biasgov.fairness.cube import OutcomeCube
 from biasgov.fairness.group_metrics import calibration_error, measure_groups, measure_pairs
 from biasgov.fairness.groups import group_table
 from biasgov.fairness.measurement import Measurement
-from biasgov.fairness.policy import Plan
+from biasgov.fairness.policy import Plan, check_confidence
 
 
 def measure(
@@ -17,10 +17,11 @@ def measure(
     """Every metric of every group, every group against its reference, and every aggregate, with intervals.
 
     The same cube, plan, confidence, seed and draws give the same numbers to the last bit. Nothing is judged here.
-    Raises ValueError if the plan does not fit the cube's schema, and for a confidence outside (0, 1).
+    Raises ValueError if the plan does not fit the cube's schema, and for a confidence outside (0, 1) or no draws.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
+    check_confidence(confidence)
+    if draws < 1:
+        raise ValueError(f"draws must be at least 1, not {draws}")
     table = group_table(cube, plan.groupings(cube.schema), plan)
     error = calibration_error(table)
     return (

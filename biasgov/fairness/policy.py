@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
@@ -43,6 +43,9 @@ DEFAULT_SEVERITY_BANDS = {"medium": 0.05, "high": 0.10, "critical": 0.20}
 """Distance of the interval's nearer end beyond the bound from which each severity starts; below `medium`: low."""
 
 
+MOST_CONFIDENT = 1 - 1e-9
+
+
 @lru_cache(maxsize=1024)
 def _exact(end: float) -> Fraction:
     return Fraction(repr(float(end)))
@@ -61,7 +64,7 @@ class Bound:
 
     def __post_init__(self) -> None:
         for end in (self.lower, self.upper):
-            if end is not None and not math.isfinite(end):
+            if end is not None and not abs(end) <= sys.float_info.max:
                 raise ValueError(f"a bound must be a finite number, not {end}")
         if self.lower is not None and self.upper is not None and self.lower > self.upper:
             raise ValueError(f"the lower bound {self.lower} is above the upper bound {self.upper}")
@@ -94,6 +97,12 @@ class Bound:
 NO_BOUND = Bound()
 
 
+def check_confidence(confidence: float, name: str = "confidence") -> None:
+    """Raises ValueError for what no interval can have: not between 0 and 1, or so near to 1 that it has no end."""
+    if not 0 < confidence <= MOST_CONFIDENT:
+        raise ValueError(f"{name} must lie between 0 and 1, not {confidence}")
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Bounds per metric and the evidence a verdict needs.
@@ -124,17 +133,19 @@ class Policy:
         for metric in self.bounds:
             if metric not in METRICS:
                 raise ValueError(f"unknown metric {metric!r}; known are {', '.join(METRICS)}")
-        for name in ("alpha", "confidence", "alert_confidence"):
-            if not 0 < getattr(self, name) < 1:
-                raise ValueError(f"{name} must lie between 0 and 1, not {getattr(self, name)}")
+        if not 0 < self.alpha < 1:
+            raise ValueError(f"alpha must lie between 0 and 1, not {self.alpha}")
+        for name in ("confidence", "alert_confidence"):
+            check_confidence(getattr(self, name), name)
         if not 0 <= self.minimum_share < 1:
             raise ValueError(f"minimum_share must lie in [0, 1), not {self.minimum_share}")
         if self.minimum_group < 1 or self.minimum_cell < 1:
             raise ValueError("minimum_group and minimum_cell must be at least 1")
         if set(self.severity_bands) != set(SEVERITIES[1:]):
             raise ValueError(f"severity_bands needs exactly {', '.join(SEVERITIES[1:])}")
-        if any(self.severity_bands[one] >= self.severity_bands[two] for one, two in pairwise(SEVERITIES[1:])):
-            raise ValueError("severity_bands must rise from medium over high to critical")
+        starts = [self.severity_bands[name] for name in SEVERITIES[1:]]
+        if not (starts[0] >= 0 and all(one < two for one, two in pairwise(starts))):
+            raise ValueError("severity_bands must rise from medium, at least 0, over high to critical")
 
     def bound(self, metric: str) -> Bound:
         """The bound of a metric, open on both sides if there is none."""
@@ -183,7 +194,7 @@ class Policy:
         }
         return cls(
             bounds={metric: Bound.from_dict(bound) for metric, bound in bounds.items()},
-            severity_bands={name: _number(value, name) or 0.0 for name, value in bands.items()},
+            severity_bands={name: _given(value, name) for name, value in bands.items()},
             ladder=ladder,
             **given,
         )
@@ -242,9 +253,20 @@ class Plan:
 
 
 def _number(value: Any, name: str) -> float | None:
-    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
-        return value
-    raise ValueError(f"{name} must be a number, not {value!r}")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} must be a number, not {value!r}")
+    if not abs(value) <= sys.float_info.max:
+        raise ValueError(f"{name} must be a finite number, not {value}")
+    return value
+
+
+def _given(value: Any, name: str) -> float:
+    number = _number(value, name)
+    if number is None:
+        raise ValueError(f"{name} must be a number, not nothing")
+    return number
 
 
 _FOUR_FIFTHS = Bound(0.80, 1.25)

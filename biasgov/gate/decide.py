@@ -22,7 +22,7 @@ from biasgov.fairness.schema import SEPARATOR
 from biasgov.fairness.verdicts import Key, Result, judge
 from biasgov.gate.compare import Comparison, Side, compare
 from biasgov.gate.policy import GatePolicy
-from biasgov.gate.rows import GateInputError, GateRows, rows_of, same_people
+from biasgov.gate.rows import GateInputError, GateRows, check_names, rows_of, same_people
 
 GateVerdict = Literal["pass", "fail", "inconclusive"]
 EXIT_CODES: dict[GateVerdict, int] = {"pass": 0, "fail": 1, "inconclusive": 2}
@@ -96,17 +96,20 @@ def run_gate(frame: pd.DataFrame, policy: GatePolicy, *, baseline: pd.DataFrame 
     -------
     GateReport
         ``fail`` if a judged result is a breach or a tolerance is exceeded; else ``inconclusive`` if a judged result
-        could not be decided (a group below the policy's minimum share does not count), or a bound was put to nothing
-        that the data hold; else ``pass``.
+        could not be decided (a group below the policy's minimum share does not count), or a bound or a tolerance was
+        put to nothing that the files hold; else ``pass``.
 
     Raises
     ------
     GateInputError
         The data do not fit the policy.
     """
+    check_names(frame, policy)
+    if baseline is not None:
+        check_names(baseline, policy, "the baseline")
     policy = replace(policy, levels=_levels(frame, policy, baseline))
     rows = rows_of(frame, policy)
-    before = None if baseline is None else rows_of(baseline, policy)
+    before = None if baseline is None else _before(baseline, policy)
     gate = _Gate.of(policy, rows, before)
     cube = rows.rows.cube()
     results = gate.results(rows, cube)
@@ -120,7 +123,8 @@ def run_gate(frame: pd.DataFrame, policy: GatePolicy, *, baseline: pd.DataFrame 
         earlier = gate.results(before, before.rows.cube())
         matched = same_people(frame, baseline, policy.columns)
         comparison = compare(matched, Side(rows.rows, counting), Side(before.rows, earlier), policy)
-    verdict, reasons = _decide(counting, gate.judgement, unstable, comparison)
+    untried = _untried(policy, folds, comparison)
+    verdict, reasons = _decide(counting, gate.judgement, unstable, comparison, untried)
     return GateReport(
         verdict=verdict,
         reasons=reasons,
@@ -204,13 +208,25 @@ class _Gate:
 
 
 def _levels(frame: pd.DataFrame, policy: GatePolicy, baseline: pd.DataFrame | None) -> dict[str, tuple[str, ...]]:
-    """The declared levels and, where none are declared, those of the data and of the baseline together."""
+    """The declared levels and, where none are declared, those of data, baseline and declared population together.
+
+    A group that stays away altogether is one of them: nobody else would miss it.
+    """
     levels = dict(policy.levels)
+    frames = [frame] if baseline is None else [frame, baseline]
     for name in policy.references:
-        if name not in levels and baseline is not None and name in frame.columns and name in baseline.columns:
-            found = [level_names(each[name]).dropna().unique() for each in (frame, baseline)]
-            levels[name] = tuple(sorted({str(level) for part in found for level in part}))
+        if name not in levels and (name in policy.population or baseline is not None):
+            found = [level_names(each[name]).dropna().unique() for each in frames]
+            named = {*policy.population.get(name, ()), *(str(level) for part in found for level in part)}
+            levels[name] = tuple(sorted(named))
     return levels
+
+
+def _before(baseline: pd.DataFrame, policy: GatePolicy) -> GateRows:
+    try:
+        return rows_of(baseline, policy)
+    except GateInputError as error:
+        raise GateInputError(f"the baseline: {error}") from error
 
 
 def _plan(policy: GatePolicy, rows: GateRows) -> Plan:
@@ -254,8 +270,26 @@ def _below_share(result: Result, judgement: Policy) -> bool:
     return result.measurement.share < judgement.minimum_share and not missing
 
 
+def _untried(
+    policy: GatePolicy, folds: Mapping[Key, Mapping[str, Result]], comparison: Comparison | None
+) -> list[tuple[str, str]]:
+    """Tolerances that nothing could be held against, and why."""
+    if comparison is None:
+        missing = dict.fromkeys(("decisions", "scores", "fairness"), "there is no baseline")
+    else:
+        missing = {"scores": "there are no scores in both files"} if comparison.scores is None else {}
+        missing |= {} if comparison.changes else {"fairness": "no judged metric has a value in both files"}
+    if not folds:
+        missing["folds"] = "there are no folds"
+    return [(kind, why) for kind, why in missing.items() if kind in policy.tolerance]
+
+
 def _decide(
-    counting: Sequence[Result], judgement: Policy, unstable: Sequence[Key], comparison: Comparison | None
+    counting: Sequence[Result],
+    judgement: Policy,
+    unstable: Sequence[Key],
+    comparison: Comparison | None,
+    untried: Sequence[tuple[str, str]],
 ) -> tuple[GateVerdict, tuple[str, ...]]:
     failures = [f"{name_of(one.key)} is a breach ({one.severity})" for one in counting if one.verdict == "breach"]
     failures += [f"{name_of(key)} varies more over the folds than tolerated" for key in unstable]
@@ -270,4 +304,5 @@ def _decide(
     ]
     if not bounded:
         open_questions.append("the policy puts no bound on anything")
+    open_questions += [f"tolerance.{kind} is set, and {why}" for kind, why in untried]
     return ("inconclusive", tuple(open_questions)) if open_questions else ("pass", ())

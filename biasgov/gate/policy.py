@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +73,14 @@ class GatePolicy:
     baseline: Path | None = None
     tolerance: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def named_levels(self) -> dict[str, frozenset[str]]:
+        """By attribute, every level that the policy names anywhere."""
+        return {
+            name: frozenset((reference, *self.levels.get(name, ()), *self.population.get(name, ())))
+            for name, reference in self.references.items()
+        }
+
 
 def read_policy(path: Path) -> GatePolicy:
     """Read a YAML or JSON policy file.
@@ -86,12 +95,26 @@ def read_policy(path: Path) -> GatePolicy:
     except ImportError as error:
         raise GateInputError("PyYAML is not installed; the gate needs: pip install 'biasgov[gate]'") from error
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.load(path.read_text(encoding="utf-8"), _loader(yaml))  # noqa: S506 - a SafeLoader
     except (OSError, UnicodeDecodeError) as error:
         raise GateInputError(f"the policy {path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise GateInputError(f"the policy {path} is not YAML: {error}") from error
     return parse_policy(content, folder=path.parent)
+
+
+def _loader(yaml: Any) -> Any:
+    """Plain YAML that refuses a key written twice: the later one would silently take the place of the other."""
+
+    class OnceEach(yaml.SafeLoader):  # type: ignore[misc]
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
+            twice = next((key for key in keys if keys.count(key) > 1), None)
+            if twice is not None:
+                raise yaml.constructor.ConstructorError(None, None, f"{twice} is written twice", node.start_mark)
+            return super().construct_mapping(node, deep)
+
+    return OnceEach
 
 
 def parse_policy(content: Any, *, folder: Path) -> GatePolicy:
@@ -118,6 +141,9 @@ def parse_policy(content: Any, *, folder: Path) -> GatePolicy:
             levels[str(name)] = tuple(map(str, _list(fields["levels"], f"attributes.{name}.levels")))
         if "population" in fields:
             population[str(name)] = _shares(fields["population"], f"attributes.{name}.population")
+            strange = sorted(set(population[str(name)]) - set(levels.get(str(name), population[str(name)])))
+            if strange:
+                raise GateInputError(f"attributes.{name}.population has {strange[0]}, which is not one of its levels")
     intersections = tuple(
         tuple(map(str, _list(group, "each of intersections")))
         for group in _list(given.get("intersections") or [], "intersections")
@@ -155,7 +181,7 @@ def _judgement(given: Mapping[str, Any]) -> Policy:
     content: dict[str, Any] = {f"minimum_{key}": value for key, value in minimum.items()}
     content |= {key: given[key] for key in ("alpha", "confidence", "severity_bands") if key in given}
     # One look at one file: no repeated looks to guard against.
-    content["alert_confidence"] = given.get("confidence", 0.95)
+    content["alert_confidence"] = given.get("confidence") or 0.95
     content["bounds"] = (
         {name: bound.to_dict() for name, bound in DEFAULT_POLICY.bounds.items()}
         if bounds is None
@@ -199,6 +225,6 @@ def _text(value: Any, name: str) -> str:
 
 
 def _number(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= sys.float_info.max:
         raise GateInputError(f"{name} must be a number of at least 0, not {value!r}")
     return float(value)

@@ -67,7 +67,8 @@ def junit(report: GateReport) -> str:
         element.text = element.text and _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", element.text)
         for name, text in element.attrib.items():
             element.attrib[name] = _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
-    return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+    whole: bytes = ET.tostring(suite, encoding="utf-8", xml_declaration=True)
+    return whole.decode() + "\n"
 
 
 def page(report: GateReport) -> str:

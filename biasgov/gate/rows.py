@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +12,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from biasgov.fairness.frames import Rows, level_names, rows_of_frame
+from biasgov.fairness.frames import Rows, check_columns, level_names, rows_of_frame
 
 if TYPE_CHECKING:
     from biasgov.gate.policy import GatePolicy
 
-READERS = {".parquet": pd.read_parquet, ".pq": pd.read_parquet, ".csv": pd.read_csv}
 MOST_FOLDS = 100
+MISSING = (
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+    *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+)
+"""What stands for a missing value in a CSV file, unless the policy names it as a level."""
 
 
 class GateInputError(Exception):
@@ -41,13 +46,16 @@ class GateRows:
         )
 
 
-def read_frame(path: Path) -> pd.DataFrame:
-    """Read a Parquet or CSV file. Raises GateInputError for anything else, or a file that is neither."""
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise GateInputError(f"{path.name} is neither Parquet nor CSV (by its ending)")
+def read_frame(path: Path, policy: GatePolicy | None = None) -> pd.DataFrame:
+    """Read a Parquet or CSV file; what a policy names as a level is no missing value there, even "NA" or "None".
+
+    Raises GateInputError for anything else, or a file that is neither.
+    """
+    ending = path.suffix.lower()
+    if ending not in (".parquet", ".pq", ".csv"):
+        raise GateInputError(f"{path} is neither Parquet nor CSV (by its ending)")
     try:
-        frame: pd.DataFrame = reader(path)
+        frame = _read_csv(path, {} if policy is None else policy.named_levels) if ending == ".csv" else _parquet(path)
     except OSError as error:
         raise GateInputError(f"{path} cannot be read: {error}") from error
     except Exception as error:
@@ -55,6 +63,30 @@ def read_frame(path: Path) -> pd.DataFrame:
     if frame.empty:
         raise GateInputError(f"{path} has no rows")
     return frame
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    frame: pd.DataFrame = pd.read_parquet(path)
+    return frame
+
+
+def _read_csv(path: Path, named: Mapping[str, Collection[str]]) -> pd.DataFrame:
+    """Each column by its own name, which pandas changes where it is there twice, and none of them as an index."""
+    header = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False)
+    columns = pd.read_csv(path, nrows=0, index_col=False).columns
+    missing = {name: [text for text in MISSING if text not in named.get(name, ())] for name in columns}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        frame: pd.DataFrame = pd.read_csv(path, index_col=False, keep_default_na=False, na_values=missing)
+    return frame.set_axis(header.iloc[0].tolist(), axis=1)
+
+
+def check_names(frame: pd.DataFrame, policy: GatePolicy, what: str = "the data") -> None:
+    """Raises GateInputError where a column that the policy names is missing from `what`, or there twice."""
+    try:
+        check_columns(frame, (*policy.columns.values(), *policy.features, *policy.references), what)
+    except ValueError as error:
+        raise GateInputError(str(error)) from error
 
 
 def rows_of(frame: pd.DataFrame, policy: GatePolicy) -> GateRows:
@@ -67,10 +99,6 @@ def rows_of(frame: pd.DataFrame, policy: GatePolicy) -> GateRows:
         a row has no fold, or a feature is no number.
     """
     columns = policy.columns
-    beside = [name for name in (columns.get("fold"), *policy.features) if name is not None]
-    missing = [name for name in beside if name not in frame.columns]
-    if missing:
-        raise GateInputError(f"the data has no column {', '.join(map(repr, missing))}")
     attributes = {name: policy.levels.get(name) for name in policy.references}
     try:
         rows = rows_of_frame(

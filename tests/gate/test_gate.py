@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +16,9 @@ import pytest
 import yaml
 
 from biasgov.cli import main
+from biasgov.gate import GateInputError, run_gate
 from biasgov.gate.compare import Change
+from biasgov.gate.policy import parse_policy
 
 POLICY = {
     "favourable": 1,
@@ -171,6 +177,18 @@ BAD = {
     "unknown metric": (lambda f: f, {"bounds": {"fairness": {"lower": 1}}}, "unknown metric"),
     "unknown key": (lambda f: f, {"bound": {}}, "the policy has no bound"),
     "fractional weight": (lambda f: f.assign(weight=0.5), WEIGHTED, "whole"),
+    "negative weight": (lambda f: f.assign(weight=-1), WEIGHTED, "at least 0"),
+    "a list of decisions": (lambda f: f, {"favourable": [1]}, "equals the favourable value [1]"),
+    "no favourable decision": (lambda f: f, {"favourable": None}, "equals the favourable value None"),
+    "an infinite minimum": (lambda f: f, {"minimum": {"group": float("inf")}}, "must be a finite number"),
+    "an endless tolerance": (lambda f: f, {"tolerance": {"scores": 10**400}}, "tolerance.scores must be a number"),
+    "a confidence without an end": (lambda f: f, {"confidence": 1 - 1e-16}, "confidence must lie between 0 and 1"),
+    "an endless bound": (lambda f: f, {"bounds": {"fpr_gap": {"upper": 10**400}}}, "must be a finite number"),
+    "a stranger in the population": (
+        lambda f: f,
+        sexes(reference="Male", levels=["Female", "Male"], population={"Female": 0.5, "male": 0.5}),
+        "population has male, which is not one of its levels",
+    ),
 }
 
 
@@ -191,6 +209,118 @@ def test_missing_attributes_and_scores_are_unknown_and_not_an_error(gate: Gate) 
     frame.loc[::5, "repaid"] = np.nan
     assert gate(frame) == 0
     assert gate.report["quality"]["coverage"]["sex"] == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("bounds: {fpr_gap: {upper: 0.05}}\nbounds: {}\n", "bounds is written twice"),
+        ("attributes: {sex: {reference: 2020-13-45}}\n", "is not YAML"),
+        ("[" * 100_000, "is not YAML"),
+        ("- 1\n", "must be a mapping"),
+    ],
+)
+def test_a_policy_that_cannot_be_meant_is_bad_input(
+    gate: Gate, capsys: pytest.CaptureFixture[str], text: str, message: str
+) -> None:
+    rules = gate.folder / "policy.yaml"
+    rules.write_text(text)
+    assert main(["gate", str(gate.folder / "data.csv"), "--policy", str(rules)]) == 3
+    captured = capsys.readouterr().err
+    assert message in captured
+    assert "Traceback" not in captured
+
+
+def test_two_columns_of_a_name_are_bad_input(gate: Gate, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = people(200)
+    policy = parse_policy(POLICY, folder=gate.folder)
+    with pytest.raises(GateInputError, match="the data has 2 columns 'sex'"):
+        run_gate(pd.concat([frame, frame[["sex"]]], axis=1), policy)
+    with pytest.raises(GateInputError, match="the baseline has 2 columns 'sex'"):
+        run_gate(frame, policy, baseline=pd.concat([frame, frame[["sex"]]], axis=1))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda f: f.drop(columns="sex"), "the baseline has no column 'sex'"),
+        (lambda f: f.assign(score=2.0), "the baseline: column 'score' has the score 2.0"),
+    ],
+)
+def test_what_is_wrong_with_the_baseline_is_said_of_the_baseline(
+    gate: Gate, capsys: pytest.CaptureFixture[str], spoil: Callable[[pd.DataFrame], pd.DataFrame], message: str
+) -> None:
+    spoil(people(200)).to_parquet(gate.folder / "before.parquet")
+    assert gate(people(200), POLICY | {"baseline": "before.parquet"}) == 3
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["decisions", "scores", "fairness", "folds"])
+def test_a_tolerance_that_nothing_is_held_against_is_not_passed(
+    gate: Gate, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    assert gate(people(), POLICY | {"tolerance": {kind: 0.5}}) == 2
+    assert f"tolerance.{kind} is set, and there" in capsys.readouterr().out
+
+
+def test_a_tolerance_on_scores_needs_scores(gate: Gate, capsys: pytest.CaptureFixture[str]) -> None:
+    people().to_parquet(gate.folder / "before.parquet")
+    policy = POLICY | {"columns": {"decision": "approved"}, "baseline": "before.parquet"}
+    assert gate(people(), policy | {"tolerance": {"decisions": 0.0, "fairness": 0.0}}) == 0
+    assert gate(people(), policy | {"tolerance": {"scores": 0.5}}) == 2
+    assert "no scores in both files" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("sex,sex,approved,score,repaid\nMale,Female,1,0.5,1\n", "2 columns 'sex'"),
+        ("sex,approved,score,repaid\nMale,1,0.5,1,\nFemale,0,0.5,1,\n", "is not a readable csv file"),
+    ],
+    ids=["a name twice", "a comma too many"],
+)
+def test_columns_of_a_csv_file_are_not_guessed(
+    gate: Gate, capsys: pytest.CaptureFixture[str], content: str, message: str
+) -> None:
+    (gate.folder / "policy.yaml").write_text(yaml.safe_dump(POLICY))
+    (gate.folder / "data.csv").write_text(content)
+    assert main(["gate", str(gate.folder / "data.csv"), "--policy", str(gate.folder / "policy.yaml")]) == 3
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("level", ["NA", "None", "null"])
+def test_a_group_whose_name_looks_like_a_missing_value_is_a_group(gate: Gate, level: str) -> None:
+    frame = people().replace({"sex": {"Female": level}})
+    frame.loc[:9, "sex"] = ""
+    named = POLICY | sexes(reference="Male", levels=["Male", level])
+    for policy in (named, POLICY | sexes(reference=level)):
+        assert gate(frame, policy) == 0
+        assert only(gate.report, "selection_rate", level)["n"] == 1995
+        assert gate.report["quality"]["coverage"]["sex"] == pytest.approx(0.9975)
+
+
+def test_a_group_of_the_population_that_stays_away_is_a_shift(gate: Gate) -> None:
+    population = {"Female": 0.4, "Male": 0.4, "Other": 0.2}
+    bounds = {"representation_psi": {"upper": 0.2}}
+    assert gate(people(), POLICY | sexes(reference="Male", population=population) | {"bounds": bounds}) == 1
+    assert only(gate.report, "selection_rate", "Other")["gap"] == "no_events"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_level_that_the_terminal_cannot_show_changes_no_exit_code(gate: Gate, encoding: str) -> None:
+    people().replace({"sex": {"Female": "女"}}).to_csv(gate.folder / "data.csv", index=False)
+    (gate.folder / "policy.yaml").write_text(yaml.safe_dump(POLICY))
+    command = [sys.executable, "-m", "biasgov.cli", "gate", "data.csv", "--policy", "policy.yaml", "--junit", "out.xml"]
+    told = subprocess.run(
+        command,
+        cwd=gate.folder,
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": os.getcwd()},
+    )
+    assert told.returncode == 0
+    assert b"\\u5973" in told.stdout
+    assert "女" in (gate.folder / "out.xml").read_text(encoding="utf-8")
 
 
 def test_a_file_that_is_not_there_or_not_a_table_is_bad_input(
