@@ -55,7 +55,8 @@ def kitagawa(
     Raises
     ------
     ValueError
-        Shapes differ, a count is negative, more are selected than there are, or a group is empty altogether.
+        Shapes differ, a count is negative or no whole number, more are selected than there are, or a group is empty
+        altogether.
 
     Notes
     -----
@@ -138,7 +139,10 @@ def cochran_mantel_haenszel(
 
 
 def _counts(selected: ArrayLike, total: ArrayLike) -> tuple[Counts, Counts]:
-    k, n = np.asarray(selected, dtype=np.int64), np.asarray(total, dtype=np.int64)
+    given = np.asarray(selected), np.asarray(total)
+    k, n = (counts.astype(np.int64) for counts in given)
+    if any((whole != counts).any() for whole, counts in zip((k, n), given, strict=True)):
+        raise ValueError("Counts must be whole numbers.")
     if k.ndim != 1 or k.shape != n.shape:
         raise ValueError(f"Counts must be one-dimensional and alike, not {k.shape} and {n.shape}.")
     if (k < 0).any() or (k > n).any():

@@ -138,6 +138,8 @@ def _representation(cube: OutcomeCube, baselines: Sequence[Baseline], policy: Po
             continue
         counts = group_counts(cube, attribute)
         n = sum(counts.values())
+        # A group that is declared and stays away altogether is a shift too, whether the cube knows it or not.
+        counts |= {level: 0 for shares in against.values() for level in shares if level not in counts}
         if not n:
             yield _not_estimable(cube, REPRESENTATION, attribute, None, why.NO_EVENTS)
             continue

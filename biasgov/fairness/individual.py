@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from biasgov.fairness import measurement as why
 from biasgov.fairness.measurement import Measurement
+from biasgov.fairness.policy import check_confidence
 
 NEIGHBOURS = 5
 METRIC = "individual_fairness_distance"
@@ -58,7 +59,8 @@ def individual_fairness_distance(
     Raises
     ------
     ValueError
-        Shapes differ, values are not finite, or there are not more people than neighbours.
+        Shapes differ, values are not finite, decisions are not 0 and 1, every feature is constant, or there are not
+        more people than neighbours.
 
     References
     ----------
@@ -74,14 +76,19 @@ def individual_fairness_distance(
         raise ValueError(
             f"features have shape {matrix.shape} and decisions {decided.shape}: one row a person is needed"
         )
+    if not np.isin(decided, (0, 1)).all():
+        raise ValueError("decisions must be 0 or 1")
     if not np.isfinite(matrix).all():
         raise ValueError("features hold values that are not finite: leave those people out or fill them in")
     if len(matrix) <= neighbours:
         raise ValueError(f"{len(matrix)} people are too few to have {neighbours} neighbours each")
-    spread = matrix.std(axis=0)
-    scaled = (matrix[:, spread > 0] - matrix[:, spread > 0].mean(axis=0)) / spread[spread > 0]
-    if not scaled.shape[1]:
+    check_confidence(confidence)
+    matrix = matrix[:, _varies(matrix)]
+    if not matrix.shape[1]:
         raise ValueError("every feature is constant: nobody is nearer to anybody than to others")
+    # By a power of two, which changes no digit: of the largest numbers there are, not even the mean exists.
+    matrix = np.ldexp(matrix, -np.frexp(np.abs(matrix).max(axis=0))[1])
+    scaled = (matrix - matrix.mean(axis=0)) / matrix.std(axis=0)
     nearest = NearestNeighbors(n_neighbors=neighbours).fit(scaled).kneighbors(return_distance=False)
     differences = np.abs(decided - decided[nearest].mean(axis=1))
     mean = float(differences.mean())
@@ -103,7 +110,7 @@ def measure_individual_fairness(
     gap, found = None, None
     if len(matrix) <= NEIGHBOURS:
         gap = why.NO_FEATURES
-    elif not (matrix.std(axis=0) > 0).any():
+    elif not _varies(matrix).any():
         gap = why.CONSTANT_FEATURES
     else:
         found = individual_fairness_distance(matrix, decision, confidence=confidence)
@@ -131,3 +138,9 @@ def measure_individual_fairness(
         gap=gap,
         details={**details, "neighbours": NEIGHBOURS},
     )
+
+
+def _varies(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Which columns hold more than one value; a standard deviation is seldom exactly 0, even where all are alike."""
+    varies: npt.NDArray[np.bool_] = (matrix != matrix[0]).any(axis=0)
+    return varies

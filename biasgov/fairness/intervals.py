@@ -2,7 +2,8 @@
 
 statsmodels offers the same intervals one pair at a time; it is the oracle in the tests. Ours are vectorised because a
 window holds some five hundred of them. All take counts `x` of `n` and the two-sided normal quantile `z`, broadcast,
-and give NaN where a denominator is zero.
+and give NaN where a denominator is zero. They raise ValueError where more are counted than there are, or fewer than
+none.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from scipy import special
 
 Array = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64] | Array
+Counts = npt.ArrayLike
 Interval = tuple[Array, Array]
 
 _STEPS = 46  # 41 units of logarithm halved down to 6e-13
@@ -27,8 +28,17 @@ def normal_quantile(confidence: float) -> float:
     return float(special.ndtri(0.5 + confidence / 2))
 
 
+def counted(x: npt.ArrayLike, n: npt.ArrayLike) -> tuple[Array, Array]:
+    """Counts x of n as arrays of floats. Raises ValueError where more are counted than there are, or less than none."""
+    some, all_ = np.asarray(x, np.float64), np.asarray(n, np.float64)
+    if ((some < 0) | (some > all_)).any():
+        raise ValueError("a count is negative, or larger than what it is counted of")
+    return some, all_
+
+
 def wilson(x: Counts, n: Counts, z: float) -> Interval:
     """Wilson's score interval of a rate (Wilson 1927); statsmodels `proportion_confint(method="wilson")`."""
+    x, n = counted(x, n)
     with np.errstate(invalid="ignore", divide="ignore"):
         rate = x / n
         widened = 1 + z * z / n
@@ -46,6 +56,7 @@ def newcombe(x1: Counts, n1: Counts, x2: Counts, n2: Counts, z: float) -> Interv
     statsmodels `confint_proportions_2indep(compare="diff", method="newcomb")`. Its `method="score"` for differences
     is not used: it returns wrong limits (statsmodels issue 10269).
     """
+    (x1, n1), (x2, n2) = counted(x1, n1), counted(x2, n2)
     (low1, high1), (low2, high2) = wilson(x1, n1, z), wilson(x2, n2, z)
     with np.errstate(invalid="ignore", divide="ignore"):
         rate1, rate2 = x1 / n1, x2 / n2
@@ -86,7 +97,7 @@ def koopman(x1: Counts, n1: Counts, x2: Counts, n2: Counts, z: float) -> Interva
     statsmodels `confint_proportions_2indep(compare="ratio", method="score", correction=False)`. The lower limit is 0
     for x1 = 0, the upper one infinite for x2 = 0; NaN where both are 0 or a denominator is.
     """
-    a, m, b, n = (np.asarray(values, np.float64) for values in np.broadcast_arrays(x1, n1, x2, n2))
+    a, m, b, n = np.broadcast_arrays(*counted(x1, n1), *counted(x2, n2))
     # Both ends at once: row 0 searches the lower limit (score = +z), row 1 the upper (score = -z).
     target = np.array([z, -z]).reshape((2,) + (1,) * a.ndim)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -121,7 +132,9 @@ def _ratio_score(ratio: Array, a: Array, m: Array, b: Array, n: Array) -> Array:
 def cramers_v(statistic: float, freedom: int, total: int, confidence: float) -> tuple[float, float]:
     """Interval of Cramér's V of a 2 x k table by inverting the noncentral chi-squared distribution.
 
-    Smithson (2003), Confidence Intervals, ch. 4: V = sqrt(noncentrality / total). Unlike a bootstrap it reaches 0.
+    The population's V is sqrt(noncentrality / total), so the ends of the noncentrality's interval are those of V.
+    Unlike a bootstrap it reaches 0. Smithson (2003), Confidence Intervals, p. 40, adds the degrees of freedom to the
+    noncentrality: that puts the lower end above 0 where there is no association at all, so it is not done.
     """
     low, high = noncentrality_interval(statistic, freedom, confidence)
     return min(float(np.sqrt(low / total)), 1.0), min(float(np.sqrt(high / total)), 1.0)

@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from biasgov.fairness.intervals import counted
+
 Array = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
@@ -23,7 +25,7 @@ def chi_squared(x1: Int64, n1: Int64, x2: Int64, n2: Int64) -> Array:
 
     scipy `chi2_contingency(correction=False)`. 1 where all or none are counted, NaN where a denominator is zero.
     """
-    a, m, b, n = (np.asarray(values, np.float64) for values in (x1, n1, x2, n2))
+    (a, m), (b, n) = counted(x1, n1), counted(x2, n2)
     with np.errstate(invalid="ignore", divide="ignore"):
         pooled = (a + b) / (m + n)
         statistic = (a / m - b / n) ** 2 / (pooled * (1 - pooled) * (1 / m + 1 / n))
@@ -37,9 +39,11 @@ def fisher(x1: Int64, n1: Int64, x2: Int64, n2: Int64) -> Array:
     scipy `fisher_exact`. The supports of all tables lie one after the other in one flat array; the probabilities come
     from the ratio of neighbours, p(k+1)/p(k) = (n1-k)(c-k) / ((k+1)(n2-c+k+1)). NaN where a denominator is zero.
     """
-    a, m, b, n = (np.asarray(values, np.int64).ravel() for values in np.broadcast_arrays(x1, n1, x2, n2))
+    given = np.broadcast_arrays(*counted(x1, n1), *counted(x2, n2))
+    shape = given[0].shape
+    a, m, b, n = (values.astype(np.int64).ravel() for values in given)
     if not a.size:
-        return np.empty(np.shape(x1))
+        return np.empty(shape)
     column = a + b
     first, last = np.maximum(0, column - n), np.minimum(m, column)
     length = last - first + 1
@@ -54,9 +58,9 @@ def fisher(x1: Int64, n1: Int64, x2: Int64, n2: Int64) -> Array:
     log_p -= np.maximum.reduceat(log_p, start)[table]
     weight = np.exp(log_p)
     observed = weight[start + a - first]
-    counted = np.where(weight <= observed[table] * _TIE, weight, 0.0)
-    p = np.minimum(np.add.reduceat(counted, start) / np.add.reduceat(weight, start), 1.0)
-    return np.where((m == 0) | (n == 0), np.nan, p).reshape(np.shape(x1))
+    extreme = np.where(weight <= observed[table] * _TIE, weight, 0.0)
+    p = np.minimum(np.add.reduceat(extreme, start) / np.add.reduceat(weight, start), 1.0)
+    return np.where((m == 0) | (n == 0), np.nan, p).reshape(shape)
 
 
 def two_rates(x1: Int64, n1: Int64, x2: Int64, n2: Int64) -> Array:
@@ -69,7 +73,7 @@ def two_rates(x1: Int64, n1: Int64, x2: Int64, n2: Int64) -> Array:
     column, total = x1 + x2, n1 + n2
     # The smallest expected count, times the total, in integers.
     least = np.minimum(n1, n2) * np.minimum(column, total - column)
-    small = ((least < LEAST_EXPECTED * total) | (total <= EXACT_UP_TO)) & (n1 > 0) & (n2 > 0)
+    small = (least < LEAST_EXPECTED * total) | (total <= EXACT_UP_TO)
     if small.any():
         p[small] = fisher(x1[small], n1[small], x2[small], n2[small])
     return p

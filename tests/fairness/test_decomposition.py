@@ -73,6 +73,10 @@ def test_a_correction_beyond_the_distance_leaves_nothing() -> None:
 
 
 def test_impossible_counts_are_refused() -> None:
+    with pytest.raises(ValueError, match="whole numbers"):
+        kitagawa(selected=[0.5], total=[2], reference_selected=[1], reference_total=[2])
+    with pytest.raises(ValueError, match="whole numbers"):
+        kitagawa(selected=[1], total=[2], reference_selected=[1], reference_total=[2.5])
     with pytest.raises(ValueError, match="more selected"):
         kitagawa(selected=[3], total=[2], reference_selected=[1], reference_total=[2])
     with pytest.raises(ValueError, match="segments"):

@@ -136,6 +136,12 @@ def test_what_is_missing_is_said_and_only_where_it_was_asked_for():
     assert one(measure_drift(cube(0, 0, 5), [bins], Policy()), *REP).gap == "no_events"
 
 
+def test_a_declared_group_that_the_cube_does_not_know_counts_as_absent():
+    found = one(measure_drift(cube(50, 50), [training(sex={"female": 0.4, "male": 0.4, "other": 0.2})], BOUNDED), *REP)
+    smoothed = (np.array([50, 50, 0]) + 0.5) / 101.5
+    assert found.value == pytest.approx(index(np.array([0.4, 0.4, 0.2]), smoothed))
+
+
 def test_an_intersection_is_compared_where_a_baseline_declares_it():
     shares = {"female*young": 0.25, "female*old": 0.25, "male*young": 0.25, "male*old": 0.25}
     found = one(

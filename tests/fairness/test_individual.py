@@ -42,11 +42,23 @@ def test_features_count_the_same_whatever_their_unit() -> None:
         (np.zeros((9, 1)), np.zeros(9), "constant"),
         (np.full((9, 1), np.nan), np.zeros(9), "finite"),
         (np.zeros((9, 1)), np.zeros(8), "one row"),
+        (np.full((9, 1), 0.1), np.zeros(9), "constant"),
+        (np.arange(9.0)[:, None], np.full(9, 2), "0 or 1"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(features: np.ndarray, decision: list[int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         individual_fairness_distance(features, decision)
+
+
+@pytest.mark.parametrize("factor", [1e-300, 1e200, 1e307])
+def test_features_may_be_as_large_and_small_as_numbers_are(factor: float) -> None:
+    rng = np.random.default_rng(3)
+    features, decision = rng.uniform(-1, 1, size=(300, 2)), rng.integers(0, 2, 300)
+    assert (
+        individual_fairness_distance(features * factor, decision).distance
+        == individual_fairness_distance(features, decision).distance
+    )
 
 
 def test_the_measurement_says_how_large_the_sample_was_and_is_judged_by_its_interval():
@@ -62,7 +74,12 @@ def test_the_measurement_says_how_large_the_sample_was_and_is_judged_by_its_inte
 
 
 @pytest.mark.parametrize(
-    ("features", "gap"), [(np.ones((5, 2)), "no_features"), (np.ones((50, 2)), "constant_features")]
+    ("features", "gap"),
+    [
+        (np.ones((5, 2)), "no_features"),
+        (np.ones((50, 2)), "constant_features"),
+        (np.full((50, 1), 0.1), "constant_features"),
+    ],
 )
 def test_a_sample_that_says_nothing_is_not_estimable(features, gap):
     found = measure_individual_fairness(features, np.zeros(len(features)), confidence=0.95, details={})

@@ -93,6 +93,23 @@ def test_intervals_of_empty_groups_are_not_numbers():
         assert all(np.isnan(end).all() for end in interval)
 
 
+def test_plain_numbers_and_lists_are_counts_too():
+    assert one(wilson([81], [263], Z)) == one(wilson(81, 263, Z)) == one(wilson(np.array([81]), np.array([263]), Z))
+    assert one(newcombe([9], [10], [3], [10], Z)) == one(newcombe(9, 10, 3, 10, Z))
+    assert one(koopman([7], [34], [1], [34], Z)) == one(koopman(7, 34, 1, 34, Z))
+    assert all(math.isnan(end) for end in one(newcombe(0, 0, 3, 10, Z)))
+
+
+@pytest.mark.parametrize(("x", "n"), [(5, 3), (-1, 3)])
+def test_counts_that_cannot_be_are_refused(x, n):
+    for function in (newcombe, koopman):
+        for given_ in ((x, n, 1, 3), (1, 3, x, n)):
+            with pytest.raises(ValueError, match="larger than what it is counted of"):
+                function(*given_, Z)
+    with pytest.raises(ValueError, match="larger than what it is counted of"):
+        wilson(x, n, Z)
+
+
 def test_all_pairs_of_rates_agree_with_the_pairwise_formulas():
     x, n = np.array([7, 90, 215]), np.array([17, 205, 412])
     low, high = difference_of_rates(x / n, *wilson(x, n, Z))
@@ -121,6 +138,23 @@ def test_cramers_v_inverts_the_noncentral_distribution(statistic, freedom, n):
 def test_cramers_v_is_continuous_where_the_approximation_begins():
     below, above = cramers_v(9_999.99, 4, 50_000, 0.95), cramers_v(10_000.01, 4, 50_000, 0.95)
     assert below == pytest.approx(above, abs=2e-4)
+
+
+def test_where_nothing_was_counted_the_ratio_reaches_zero_and_has_no_upper_end():
+    low, high = one(koopman(0, 40, 9, 40, Z))
+    assert low == 0.0
+    assert 0 < high < 1
+    low, high = one(koopman(9, 40, 0, 40, Z))
+    assert low > 1
+    assert high == math.inf
+
+
+def test_cramers_v_inverts_the_distribution_up_to_where_the_approximation_begins():
+    below = cramers_v(9_999.99, 4, 50_000, 0.95)
+    above = cramers_v(10_001.0, 4, 50_000, 0.95)
+    root = math.sqrt(10_001.0 - 3)
+    assert above == pytest.approx([(root - Z) / math.sqrt(50_000), (root + Z) / math.sqrt(50_000)], abs=1e-12)
+    assert stats.ncx2.cdf(9_999.99, 4, 50_000 * below[0] ** 2) == pytest.approx(0.975, abs=1e-9)
 
 
 def test_cramers_v_reaches_zero_without_evidence():
