@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from apps.common.wording import group_phrase
@@ -12,6 +12,7 @@ from apps.dashboards.history import CHANGE, Event
 from apps.dashboards.topics import Choice, topic_of
 from apps.dashboards.words import attribute_name, metric_digits, metric_name, number, percent
 from apps.registry.spec import ModelSpec
+from biasgov.fairness.disparity_changes import REVERSAL
 
 Change = Mapping[str, Any]
 
@@ -27,6 +28,11 @@ class _Motion:
 
 _FALL, _RISE = _Motion("fall", "fall", "ratio falls"), _Motion("rise", "rise", "ratio rises")
 _WIDEN, _NARROW = _Motion("widen", "widening", "gap widens"), _Motion("narrow", "narrowing", "gap narrows")
+_TURN = _Motion("turn round", "turn", "gap turns round")
+
+_BOTH_SIDES = 1 / 3
+"""Of the wider gap, what the other one must have on the other side of zero to be spoken of as a turn."""
+_MOST_DIGITS = 5
 
 _METRICS = {"equal_opportunity_difference": "true positive rate gap"}
 
@@ -49,29 +55,46 @@ def change_events(spec: ModelSpec, choice: Choice, changes: Iterable[Change]) ->
 
 def change_sentence(spec: ModelSpec, change: Change) -> str:
     """What moved, from where to where, and what of it comes from other rates and from another mix of people."""
-    metric, digits = change["metric"], metric_digits(change["metric"])
+    metric = change["metric"]
     who = group_phrase(change["attribute"], change["group"])
+    before, after = _apart(change)
     said = (
         f"The {_METRICS.get(metric, metric_name(metric))} of {who} began to {_motion(change).verb},"
-        f" from {number(change['before'], digits)} to {number(change['after'], digits)}."
+        f" from {before} to {after}."
     )
     return " ".join(part for part in (said, _when(change), _why(spec, change)) if part)
 
 
+def _apart(change: Change) -> tuple[str, str]:
+    """Both numbers, with as many digits as it takes to tell them apart."""
+    for digits in range(metric_digits(change["metric"]), _MOST_DIGITS + 1):
+        before, after = number(change["before"], digits), number(change["after"], digits)
+        if before != after:
+            break
+    return before, after
+
+
 def _when(change: Change) -> str:
-    """How closely the moment is known; runs of before do not say."""
+    """The hour, as closely as it is known; runs of before do not say."""
     if "at_range" not in change:
         return ""
-    earliest, latest = map(datetime.fromisoformat, change["at_range"])
-    hours = round((latest - earliest).total_seconds() / 3600)
-    return "The hour is known." if not hours else f"The hour is known to within {hours} hour{'s' * (hours != 1)}."
+    earliest, latest = (_hour(moment) for moment in change["at_range"])
+    if earliest == latest:
+        return f"It began at {_hour(change['at'])} UTC."
+    return f"It began between {earliest} and {latest} UTC, most likely at {_hour(change['at'])}."
+
+
+def _hour(moment: str) -> str:
+    utc = datetime.fromisoformat(moment).astimezone(UTC)
+    return f"{utc.day} {utc:%b %H:%M}"
 
 
 def _why(spec: ModelSpec, change: Change) -> str:
     total = change["after"] - change["before"]
     if change["segment"] is None or not total:
         return ""
-    noun, by = _motion(change).noun, f"the mix by {attribute_name(change['segment'])}"
+    noun, mix = _motion(change).noun, f"the mix by {attribute_name(change['segment'])}"
+    by = mix
     if not change["segment_declared"] and len(spec.attributes) > 2:
         by += " (the attribute that explains most)"
     rate = round(change["rate"] / total, 2)
@@ -82,6 +105,11 @@ def _why(spec: ModelSpec, change: Change) -> str:
         )
     if rate <= 0:
         return f"All of the {noun} is a change of {by}."
+    if rate - 1 >= REVERSAL:
+        return (
+            f"All of the {noun} is a change of rates: with {mix} as before it would have been"
+            f" {percent(rate - 1, 0)} larger."
+        )
     if rate >= 1:
         return f"All of the {noun} is a change of rates, none of {by}."
     return f"{percent(rate, 0)} of the {noun} is a change of rates, {percent(1 - rate, 0)} of {by}."
@@ -91,4 +119,6 @@ def _motion(change: Change) -> _Motion:
     before, after = change["before"], change["after"]
     if change["metric"].endswith("_ratio"):
         return _RISE if after > before else _FALL
+    if before * after < 0 and min(abs(before), abs(after)) >= _BOTH_SIDES * max(abs(before), abs(after)):
+        return _TURN
     return _WIDEN if abs(after) > abs(before) else _NARROW

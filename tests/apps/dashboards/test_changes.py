@@ -146,7 +146,7 @@ def test_the_model_page_says_since_when_and_why(spec: ModelSpec, window: str) ->
     figure = answer.context["panel"].trend.figure
     (label,) = [each for each in figure["layout"]["annotations"] if each["text"] == "ratio falls"]
     assert abs(datetime.fromisoformat(label["x"]) - SHIFT) < timedelta(hours=12)
-    assert "The hour is known to within" in page
+    assert "It began between 9 Mar " in page
     lines = [shape for shape in figure["layout"]["shapes"] if shape.get("x0") == label["x"]]
     assert [line["line"]["dash"] for line in lines] == ["dot"]
     other = browser.get(reverse("model", args=[spec.slug]), {"window": window, "attribute": "region"})
@@ -222,7 +222,35 @@ FALL = "The demographic parity ratio of people from APAC began to fall, from 0.9
             f"{FALL} Simpson's paradox: at the same sex it moved the other way;"
             " the fall comes from a change of the mix by sex.",
         ),
+        (
+            {"mix": 0.08, "rate": -0.24},
+            f"{FALL} All of the fall is a change of rates: with the mix by sex as before it would have been"
+            " 50\u00a0% larger.",
+        ),
         ({"segment": None, "mix": None, "rate": None}, FALL),
+        (
+            {"segment": None, "at_range": ["2026-11-02T22:00:00+00:00", "2026-11-03T03:00:00+00:00"]},
+            f"{FALL} It began between 2 Nov 22:00 and 3 Nov 03:00 UTC, most likely at 3 Nov 00:00.",
+        ),
+        (
+            {"segment": None, "at_range": ["2026-11-03T00:00:00+00:00"] * 2},
+            f"{FALL} It began at 3 Nov 00:00 UTC.",
+        ),
+        (
+            {"before": 0.9541, "after": 0.9512, "mix": 0.0, "rate": -0.0029},
+            "The demographic parity ratio of people from APAC began to fall, from 0.954 to 0.951."
+            " All of the fall is a change of rates, none of the mix by sex.",
+        ),
+        (
+            {"metric": "fpr_gap", "before": -0.08, "after": 0.12, "mix": 0.05, "rate": 0.15},
+            "The false positive rate gap of people from APAC began to turn round, from −0.080 to 0.120."
+            " 75\u00a0% of the turn is a change of rates, 25\u00a0% of the mix by sex.",
+        ),
+        (
+            {"metric": "fpr_gap", "before": -0.02, "after": 0.12, "mix": 0.0, "rate": 0.14},
+            "The false positive rate gap of people from APAC began to widen, from −0.020 to 0.120."
+            " All of the widening is a change of rates, none of the mix by sex.",
+        ),
         (
             {"metric": "equal_opportunity_difference", "before": -0.02, "after": -0.12, "mix": 0.0, "rate": -0.1},
             "The true positive rate gap of people from APAC began to widen, from −0.020 to −0.120."
