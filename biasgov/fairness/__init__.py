@@ -27,7 +27,7 @@ from biasgov.fairness.cube import OutcomeCube
 from biasgov.fairness.data_quality import DataQuality, SharpBounds, parity_ratio_bounds, quality
 from biasgov.fairness.decomposition import Decomposition, StratifiedTest, cochran_mantel_haenszel, kitagawa
 from biasgov.fairness.disparity_changes import DisparityChange, disparity_changes
-from biasgov.fairness.drift import Baseline, measure_drift
+from biasgov.fairness.drift import Baseline, baseline_of, measure_drift
 from biasgov.fairness.early import early_breaches
 from biasgov.fairness.evaluation import evaluate
 from biasgov.fairness.frames import Rows, count_frame, rows_of_frame
@@ -84,6 +84,7 @@ __all__ = [
     "Shift",
     "StratifiedTest",
     "Verdict",
+    "baseline_of",
     "benjamini_hochberg",
     "calibration_summary",
     "change_delay",
