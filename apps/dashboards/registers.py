@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, cast
+from typing import Self
 
-from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from apps.common.errors import Refused
+from apps.dashboards.acting import done, person_of
 from apps.dashboards.tables import Table
 from apps.incidents.services import view_forget, view_save
-
-if TYPE_CHECKING:
-    from apps.accounts.models import User
 
 SHOWN_AT_ONCE = 50
 EXPORTED_AT_ONCE = 500
@@ -103,18 +99,17 @@ def csv_file(name: str, parts: Iterable[Table]) -> StreamingHttpResponse:
 def view_kept(request: HttpRequest, address: Address) -> HttpResponse:
     """Keep the filter of an address under the name that was sent, and lead back to it."""
     name = request.POST.get("name", "")
-    try:
-        view_save(person=cast("User", request.user), register=address.page, name=name, query=address.query)
-    except Refused as refusal:
-        messages.error(request, refusal.message)
-    else:
-        messages.success(request, f"Kept as “{name.strip()}”.")
+    done(
+        request,
+        lambda: view_save(person=person_of(request), register=address.page, name=name, query=address.query),
+        f"Kept as “{name.strip()}”.",
+    )
     return redirect(address.url())
 
 
 def view_forgotten(request: HttpRequest, page: str, view_id: int) -> HttpResponse:
     """Forget one of one's own filters; somebody else's does not exist."""
-    if not view_forget(person=cast("User", request.user), view_id=view_id):
+    if not view_forget(person=person_of(request), view_id=view_id):
         raise Http404("You keep no such view.")
     return redirect(page)
 

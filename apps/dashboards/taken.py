@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from django.http import HttpRequest
 
 from apps.audit import services as audit
-
-if TYPE_CHECKING:
-    from apps.accounts.models import User
+from apps.dashboards.acting import person_of
 
 
 def taken(request: HttpRequest, what: str, *, subject: str, model: str = "") -> None:
     """Write down that the person takes `what` of `subject` away, before it is sent."""
-    person = cast("User", request.user)
+    person = person_of(request)
     audit.append(actor=person.actor, action="export.taken", subject=subject, model=model, detail={"what": what})

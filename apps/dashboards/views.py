@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
-from django.contrib import messages
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -15,8 +14,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts.permissions import demand, may_somewhere, requires
 from apps.common import clock
-from apps.common.errors import Refused
 from apps.dashboards import selectors
+from apps.dashboards.acting import done, person_of
 from apps.dashboards.early import early_sentences
 from apps.dashboards.groups import GroupTable
 from apps.dashboards.health import health_page, objectives, silent
@@ -36,9 +35,6 @@ from apps.registry import selectors as registry
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors as responses_read
 from apps.responses import services as responses
-
-if TYPE_CHECKING:
-    from apps.accounts.models import User
 
 ALERTS_AT_MOST = 5
 
@@ -167,7 +163,7 @@ def run_table(request: HttpRequest, run_id: int) -> HttpResponse:
 @requires("inbox.view")
 def alert_read(request: HttpRequest, alert_id: int) -> HttpResponse:
     """Take one's own alert out of the inbox; somebody else's does not exist."""
-    if not responses.notifications_read(person=cast("User", request.user), ids=[alert_id]):
+    if not responses.notifications_read(person=person_of(request), ids=[alert_id]):
         raise Http404("There is no such unread alert.")
     return redirect("inbox")
 
@@ -180,12 +176,11 @@ def finding_acknowledge(request: HttpRequest, finding_id: int) -> HttpResponse:
     if finding is None:
         raise Http404("There is no such finding.")
     demand(request.user, "finding.acknowledge", finding.model_id)
-    try:
-        responses.finding_acknowledge(finding_id=finding_id, person=cast("User", request.user))
-    except Refused as refusal:
-        messages.error(request, refusal.message)
-    else:
-        messages.success(request, "The finding is acknowledged in your name.")
+    done(
+        request,
+        lambda: responses.finding_acknowledge(finding_id=finding_id, person=person_of(request)),
+        "The finding is acknowledged in your name.",
+    )
     return redirect("model", slug=finding.model_slug)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,7 +14,7 @@ from apps.accounts.confirmation import confirmed_at, requires_confirmation
 from apps.accounts.permissions import requires
 from apps.approvals import selectors, services
 from apps.approvals.selectors import ApprovalView
-from apps.common.errors import Refused
+from apps.dashboards.acting import done, person_of
 from apps.dashboards.approvals import reading
 
 if TYPE_CHECKING:
@@ -49,17 +49,17 @@ def sign(request: HttpRequest, approval_id: int) -> HttpResponse:
     """What exactly is signed, and by whom; then the signature."""
     view = readable(request, approval_id)
     if request.method == "POST":
-        done = _done(
+        signed = done(
             request,
             lambda: services.approval_sign(
                 approval_id=approval_id,
-                person=_person(request),
+                person=person_of(request),
                 digest=request.POST.get("digest", ""),
                 confirmed_at=confirmed_at(request),
             ),
             "Signed in your name.",
         )
-        return redirect(reading.url_of(view)) if done else redirect("approval-sign", approval_id=approval_id)
+        return redirect(reading.url_of(view)) if signed else redirect("approval-sign", approval_id=approval_id)
     page = reading.page_of(request.user, view)
     if not page.may_sign:
         messages.error(request, "There is no signature here that you could give.")
@@ -120,26 +120,12 @@ def remark(request: HttpRequest, approval_id: int) -> HttpResponse:
 def readable(request: HttpRequest, approval_id: int) -> ApprovalView:
     """The request, for who may read it; for others it does not exist. Raises Http404."""
     view = selectors.approval(approval_id)
-    if view is None or not selectors.may_read(_person(request), view):
+    if view is None or not selectors.may_read(person_of(request), view):
         raise Http404("There is no such request.")
     return view
 
 
 def _then_back(request: HttpRequest, approval_id: int, verb: Callable[[User], Any], said: str) -> HttpResponse:
     view = readable(request, approval_id)
-    _done(request, lambda: verb(_person(request)), said)
+    done(request, lambda: verb(person_of(request)), said)
     return redirect(reading.url_of(view))
-
-
-def _done(request: HttpRequest, verb: Callable[[], Any], said: str) -> bool:
-    try:
-        verb()
-    except Refused as refusal:
-        messages.error(request, refusal.message)
-        return False
-    messages.success(request, said)
-    return True
-
-
-def _person(request: HttpRequest) -> User:
-    return cast("User", request.user)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, cast
 
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
@@ -21,11 +20,9 @@ from apps.audit.verification import verification_request
 from apps.common import clock
 from apps.common.errors import Refused
 from apps.dashboards import selectors as dashboards
+from apps.dashboards.acting import person_of
 from apps.dashboards.audit import reading
 from biasgov.audit.bundle import pem_of
-
-if TYPE_CHECKING:
-    from apps.accounts.models import User
 
 MOST_EXPORTED = 10_000
 
@@ -82,7 +79,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
     if request.POST.get("what") != "filtered":
         demand(request.user, "audit.view")
         try:
-            return _attached(exporting.log_export(actor=_person(request).actor), "audit-log")
+            return _attached(exporting.log_export(actor=person_of(request).actor), "audit-log")
         except Refused as refusal:
             messages.error(request, refusal.message)
             return redirect("audit")
@@ -97,7 +94,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
 @requires("audit.verify")
 def check(request: HttpRequest) -> HttpResponse:
     """Ask for a check of the whole log."""
-    verification_request(actor=_person(request).actor)
+    verification_request(actor=person_of(request).actor)
     messages.success(request, "The whole log is being checked. The result appears here.")
     return redirect("audit")
 
@@ -131,7 +128,7 @@ def _visible(request: HttpRequest, entry_id: int) -> EntryView:
 
 def _sent(entry_ids: list[int], what: str, request: HttpRequest, name: str) -> HttpResponseBase:
     try:
-        lines = exporting.part_export(entry_ids=entry_ids, actor=_person(request).actor, what=what)
+        lines = exporting.part_export(entry_ids=entry_ids, actor=person_of(request).actor, what=what)
     except Refused as refusal:
         messages.error(request, refusal.message)
         return redirect("audit")
@@ -143,7 +140,3 @@ def _attached(lines: Iterable[bytes], name: str) -> HttpResponseBase:
     moment = slugify(f"{clock.now():%Y-%m-%d-%H%M}")
     answer["Content-Disposition"] = f'attachment; filename="{name}-{moment}.jsonl"'
     return answer
-
-
-def _person(request: HttpRequest) -> User:
-    return cast("User", request.user)

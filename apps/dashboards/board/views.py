@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.core.exceptions import ObjectDoesNotExist
@@ -18,6 +18,7 @@ from apps.board import selectors, services
 from apps.board.rules import rules_in_force
 from apps.board.selectors import CaseDetail
 from apps.common.errors import Refused
+from apps.dashboards.acting import done, person_of
 from apps.dashboards.approvals.reading import url_of
 from apps.dashboards.board import conditions, reading
 from apps.dashboards.board.minutes import minutes_of
@@ -63,7 +64,7 @@ def convene(request: HttpRequest) -> HttpResponse:
         made = services.case_convene(
             kind="incident",
             subject_id=int(number),
-            person=_person(request),
+            person=person_of(request),
             question=request.POST.get("question", ""),
         )
     except Refused as refusal:
@@ -84,7 +85,7 @@ def rules(request: HttpRequest) -> HttpResponse:
     wanted["chair"] = request.POST.get("chair", "").strip()
     wanted["tie"] = "chair" if wanted["chair"] else "fails"
     try:
-        asked = services.rules_propose(person=_person(request), rules=wanted, reason=request.POST.get("reason", ""))
+        asked = services.rules_propose(person=person_of(request), rules=wanted, reason=request.POST.get("reason", ""))
     except Refused as refusal:
         messages.error(request, refusal.message)
         return redirect("board")
@@ -164,7 +165,7 @@ def condition_met(request: HttpRequest, action_id: int) -> HttpResponse:
         try:
             incidents.action_end(
                 action_id=action_id,
-                person=_person(request),
+                person=person_of(request),
                 done=request.POST.get("end") != "dropped",
                 outcome=request.POST.get("outcome", ""),
             )
@@ -210,7 +211,7 @@ def vote(request: HttpRequest, case_id: int) -> HttpResponse:
     given = {name: request.POST.get(name, "") for name in ("choice", "reason", "digest")}
     if request.method == "POST":
         try:
-            services.vote_cast(case_id=case_id, person=_person(request), confirmed_at=confirmed_at(request), **given)
+            services.vote_cast(case_id=case_id, person=person_of(request), confirmed_at=confirmed_at(request), **given)
         except Refused as refusal:
             messages.error(request, refusal.message)
             if refusal.field not in ("choice", "reason"):
@@ -263,14 +264,5 @@ def _ended(case_id: int) -> CaseDetail:
 
 def _then_back(request: HttpRequest, case_id: int, verb: Callable[[User], Any], said: str) -> HttpResponse:
     _case(case_id)
-    try:
-        verb(_person(request))
-    except Refused as refusal:
-        messages.error(request, refusal.message)
-    else:
-        messages.success(request, said)
+    done(request, lambda: verb(person_of(request)), said)
     return redirect("case", case_id=case_id)
-
-
-def _person(request: HttpRequest) -> User:
-    return cast("User", request.user)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
@@ -14,6 +14,7 @@ from apps.accounts.permissions import demand, may, may_somewhere, requires
 from apps.common import clock
 from apps.common.errors import Refused
 from apps.dashboards import selectors as dashboards
+from apps.dashboards.acting import person_of
 from apps.dashboards.complaints import listing
 from apps.dashboards.incidents.forms import Failed, Given
 from apps.dashboards.registers import csv_file, view_forgotten, view_kept
@@ -50,7 +51,7 @@ def register(request: HttpRequest) -> HttpResponse:
         "sources": selectors.COMPLAINT_SOURCES,
         "attributes": sorted({name for spec in specs for name in spec.attribute_names}),
         "deadlines": listing.DEADLINES,
-        "views": selectors.saved_views(_person(request).pk, "complaints"),
+        "views": selectors.saved_views(person_of(request).pk, "complaints"),
         "may_record": may_somewhere(request.user, listing.RECORD),
     }
     return render(request, "complaints/register.html", context)
@@ -95,8 +96,8 @@ def new(request: HttpRequest) -> HttpResponse:
         try:
             complaint = services.complaint_record(
                 model=spec,
-                actor=_person(request).actor,
-                person=_person(request),
+                actor=person_of(request).actor,
+                person=person_of(request),
                 source=given.text("source"),
                 channel=given.text("channel"),
                 summary=given.text("summary"),
@@ -137,7 +138,7 @@ def act(request: HttpRequest, number: int, verb: str) -> HttpResponse:
     if verb not in VERBS:
         raise Http404("There is no such thing to do.")
     try:
-        said = VERBS[verb](row, _person(request), Given(request.POST))
+        said = VERBS[verb](row, person_of(request), Given(request.POST))
     except Refused as refusal:
         return _page(request, _visible(request, number), Failed(verb, refusal, request.POST))
     messages.success(request, said)
@@ -219,7 +220,3 @@ def _page(request: HttpRequest, row: ComplaintRow, failed: Failed | None = None)
         "failed": failed,
     }
     return render(request, "complaints/page.html", context, status=REFUSED if failed else 200)
-
-
-def _person(request: HttpRequest) -> User:
-    return cast("User", request.user)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.db import transaction
@@ -15,6 +15,7 @@ from apps.accounts.permissions import demand, may, requires
 from apps.accounts.selectors import active_person
 from apps.common.errors import Refused
 from apps.dashboards import selectors as dashboards
+from apps.dashboards.acting import person_of
 from apps.dashboards.incidents import reading
 from apps.dashboards.incidents.doing import VERBS
 from apps.dashboards.incidents.evidence import CHART, chart_table
@@ -54,7 +55,7 @@ def act(request: HttpRequest, number: int, verb: str) -> HttpResponse:
     try:
         with transaction.atomic():
             services.incident_seen(incident_id=number, seen=given.number("seen"))
-            said = do(detail, spec, _person(request), given)
+            said = do(detail, spec, person_of(request), given)
     except Refused as refusal:
         return _page(request, _visible(request, number), Failed(verb, refusal, request.POST))
     messages.success(request, said)
@@ -73,7 +74,7 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
         try:
             services.incident_change(
                 incident_id=number,
-                person=_person(request),
+                person=person_of(request),
                 seen=given.number("seen") or 0,
                 title=given.text("title"),
                 summary=given.text("summary"),
@@ -113,7 +114,7 @@ def new(request: HttpRequest) -> HttpResponse:
         if spec is None:
             raise Http404("An incident is about a model.")
         try:
-            opened = _open(_person(request), spec, Given(request.POST))
+            opened = _open(person_of(request), spec, Given(request.POST))
         except Refused as refusal:
             failed = Failed("new", refusal, request.POST)
         else:
@@ -230,7 +231,3 @@ def _shown(detail: IncidentDetail, failed: Failed | None) -> dict[str, object]:
         "lead": str(detail.lead_id or ""),
         "causes": row.causes,
     }
-
-
-def _person(request: HttpRequest) -> User:
-    return cast("User", request.user)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts.permissions import may_somewhere, requires
 from apps.dashboards import selectors as dashboards
+from apps.dashboards.acting import person_of
 from apps.dashboards.incidents import listing
 from apps.dashboards.incidents.words import ORIGINS
 from apps.dashboards.registers import csv_file, view_forgotten, view_kept
 from apps.dashboards.taken import taken
 from apps.incidents import selectors
 from apps.incidents.causes import CAUSES
-
-if TYPE_CHECKING:
-    from apps.accounts.models import User
 
 
 @require_GET
@@ -35,7 +31,7 @@ def register(request: HttpRequest) -> HttpResponse:
         "causes": CAUSES,
         "origins": ORIGINS,
         "deadlines": listing.DEADLINES,
-        "views": selectors.saved_views(_person(request).pk, "incidents"),
+        "views": selectors.saved_views(person_of(request).pk, "incidents"),
         "may_open": may_somewhere(request.user, "incident.open"),
     }
     return render(request, "incidents/register.html", context)
@@ -63,7 +59,3 @@ def view_save(request: HttpRequest) -> HttpResponse:
 def view_forget(request: HttpRequest, view_id: int) -> HttpResponse:
     """Forget one of one's own filters."""
     return view_forgotten(request, "incidents", view_id)
-
-
-def _person(request: HttpRequest) -> User:
-    return cast("User", request.user)

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast
 
 from django.conf import settings
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts.permissions import may, requires
 from apps.common import clock
-from apps.common.errors import Refused
+from apps.dashboards.acting import done, person_of
 from apps.dashboards.notifications.reading import MAIL, SEVERITIES, channel_lines, delivery_sentence, older
 from apps.responses import selectors, services
-
-if TYPE_CHECKING:
-    from apps.accounts.models import User
 
 SHOWN_AT_ONCE = 50
 PERIOD = timedelta(days=7)
@@ -28,7 +23,7 @@ PERIOD = timedelta(days=7)
 @requires("inbox.view")
 def notifications(request: HttpRequest) -> HttpResponse:
     """Everything the person was told, newest first, and how they want to be told."""
-    person = cast("User", request.user)
+    person = person_of(request)
     found, more = older(selectors.notifications(person), request.GET.get("before", ""), SHOWN_AT_ONCE)
     context = {
         "found": found,
@@ -47,7 +42,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
 @requires("inbox.view")
 def all_read(request: HttpRequest) -> HttpResponse:
     """Mark all of one's own messages as read."""
-    services.notifications_read(person=cast("User", request.user))
+    services.notifications_read(person=person_of(request))
     return redirect("notifications")
 
 
@@ -55,16 +50,8 @@ def all_read(request: HttpRequest) -> HttpResponse:
 @requires("inbox.view")
 def preference(request: HttpRequest) -> HttpResponse:
     """Choose how one's own mail comes."""
-    try:
-        services.preference_set(
-            person=cast("User", request.user),
-            mail=request.POST.get("mail", ""),
-            at_least=request.POST.get("at_least", ""),
-        )
-    except Refused as refusal:
-        messages.error(request, refusal.message)
-    else:
-        messages.success(request, "Kept.")
+    wanted = {name: request.POST.get(name, "") for name in ("mail", "at_least")}
+    done(request, lambda: services.preference_set(person=person_of(request), **wanted), "Kept.")
     return redirect("notifications")
 
 
@@ -88,10 +75,9 @@ def deliveries(request: HttpRequest) -> HttpResponse:
 @requires("delivery.resend")
 def resend(request: HttpRequest, message_id: int) -> HttpResponse:
     """Try a message again that was given up."""
-    try:
-        services.message_resend(message_id=message_id, person=cast("User", request.user))
-    except Refused as refusal:
-        messages.error(request, refusal.message)
-    else:
-        messages.success(request, f"Message {message_id} is on its way again.")
+    done(
+        request,
+        lambda: services.message_resend(message_id=message_id, person=person_of(request)),
+        f"Message {message_id} is on its way again.",
+    )
     return redirect("deliveries")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -14,10 +12,8 @@ from apps.accounts.confirmation import requires_confirmation
 from apps.accounts.permissions import requires
 from apps.api import selectors, services
 from apps.common.errors import Refused
+from apps.dashboards.acting import person_of
 from apps.dashboards.people.forms import ReasonForm, TokenForm
-
-if TYPE_CHECKING:
-    from apps.accounts.models import User
 
 SHOWN_AT_ONCE = 50
 
@@ -44,7 +40,7 @@ def issue(request: HttpRequest) -> HttpResponse:
         given = form.cleaned_data
         try:
             secret = services.token_issue(
-                actor=cast("User", request.user),
+                actor=person_of(request),
                 name=given["name"],
                 scopes=given["scopes"],
                 model=given["model"] or None,
@@ -69,7 +65,7 @@ def revoke(request: HttpRequest, token_id: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         reason = form.cleaned_data["reason"]
         try:
-            ended = services.token_revoke(actor=cast("User", request.user), name=token.name, reason=reason)
+            ended = services.token_revoke(actor=person_of(request), name=token.name, reason=reason)
         except Refused as refused:
             form.refuse(refused.field, refused.message)
         else:

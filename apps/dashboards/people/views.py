@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -20,6 +20,7 @@ from apps.accounts.permissions import requires, roles_of
 from apps.accounts.roles import ROLES
 from apps.accounts.services import ownership_grant, ownership_revoke, role_grant, role_revoke
 from apps.common.errors import Refused
+from apps.dashboards.acting import person_of
 from apps.dashboards.people import matrix, reading
 from apps.dashboards.people.acts import ACTS
 from apps.dashboards.people.forms import InviteForm, OwnForm, ReasonForm, RoleForm
@@ -272,4 +273,4 @@ def _found(person_id: int) -> User:
 
 
 def _administrator(request: HttpRequest) -> User:
-    return cast("User", request.user)
+    return person_of(request)

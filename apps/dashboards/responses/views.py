@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -16,6 +16,7 @@ from apps.accounts.confirmation import requires_confirmation
 from apps.accounts.permissions import demand, requires
 from apps.common import clock
 from apps.common.errors import Refused
+from apps.dashboards.acting import done, person_of
 from apps.dashboards.responses.reading import SILENCES
 from apps.registry import selectors as registry
 from apps.responses import selectors as responses
@@ -66,7 +67,7 @@ def lift(request: HttpRequest, slug: str) -> HttpResponse:
     spec = _model(request, slug, "restriction.lift")
     reason = request.POST.get("reason", "")
     try:
-        asked = services.lift_request(model_id=spec.id, person=_person(request), reason=reason)
+        asked = services.lift_request(model_id=spec.id, person=person_of(request), reason=reason)
     except Refused as refusal:
         messages.error(request, refusal.message)
         return _back(spec)
@@ -137,18 +138,9 @@ def _belongs(spec: ModelSpec, restriction_id: int) -> None:
 
 
 def _then_back(request: HttpRequest, spec: ModelSpec, verb: Callable[[User], Any], said: str) -> HttpResponse:
-    try:
-        verb(_person(request))
-    except Refused as refusal:
-        messages.error(request, refusal.message)
-    else:
-        messages.success(request, said)
+    done(request, lambda: verb(person_of(request)), said)
     return _back(spec)
 
 
 def _back(spec: ModelSpec) -> HttpResponse:
     return redirect(f"{reverse('model', args=[spec.slug])}#response")
-
-
-def _person(request: HttpRequest) -> User:
-    return cast("User", request.user)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -13,13 +11,11 @@ from apps.accounts.permissions import demand, may, requires
 from apps.approvals import selectors as approvals
 from apps.common.errors import Refused
 from apps.dashboards import selectors as dashboards
+from apps.dashboards.acting import person_of
 from apps.dashboards.approvals.reading import line_of, url_of
 from apps.dashboards.words import Badge
 from apps.retraining import selectors, services
 from apps.retraining.selectors import CheckRow
-
-if TYPE_CHECKING:
-    from apps.accounts.models import User
 
 SHOWN_AT_ONCE = 50
 BADGES = {
@@ -78,7 +74,7 @@ def release(request: HttpRequest, check_id: int) -> HttpResponse:
     found = _visible(request, check_id)
     try:
         asked = services.retraining_release_request(
-            check_id=found.id, person=cast("User", request.user), reason=request.POST.get("reason", "")
+            check_id=found.id, person=person_of(request), reason=request.POST.get("reason", "")
         )
     except Refused as refusal:
         messages.error(request, refusal.message)

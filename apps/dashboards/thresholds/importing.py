@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -11,14 +9,12 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from apps.accounts.permissions import demand, may, requires
 from apps.common.errors import Refused
+from apps.dashboards.acting import person_of
 from apps.dashboards.thresholds.words import bound_words
 from apps.registry import selectors as registry
 from apps.thresholds import selectors as thresholds
 from apps.thresholds import services
 from apps.thresholds.selectors import LARGEST_ASSESSMENT
-
-if TYPE_CHECKING:
-    from apps.accounts.models import User
 
 VIEW, PROPOSE = "threshold.view", "threshold.propose"
 
@@ -35,9 +31,7 @@ def assessments(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         demand(request.user, PROPOSE, spec)
         try:
-            row = services.assessment_import(
-                model_id=spec.id, body=_uploaded(request), person=cast("User", request.user)
-            )
+            row = services.assessment_import(model_id=spec.id, body=_uploaded(request), person=person_of(request))
         except Refused as refusal:
             status, error = 422, refusal
         else:

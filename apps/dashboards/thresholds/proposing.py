@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.accounts.permissions import demand, requires
 from apps.approvals.selectors import ApprovalView
 from apps.common.errors import Refused
+from apps.dashboards.acting import done, person_of
 from apps.dashboards.approvals.views import readable
 from apps.dashboards.thresholds.forms import ProposalForm, draft_of, form_of, form_sent
 from apps.dashboards.thresholds.proposal import default_review, proposal_page
@@ -26,9 +27,6 @@ from apps.thresholds.citations import basis_of
 from apps.thresholds.selectors import AssessmentRow, Draft, NoPolicy, PolicyInForce
 from biasgov.fairness.policy import PRESETS, Policy
 from biasgov.fairness.policy_changes import UNCHANGED, compare, effect_of
-
-if TYPE_CHECKING:
-    from apps.accounts.models import User
 
 PROPOSE = "threshold.propose"
 
@@ -47,7 +45,7 @@ def propose(request: HttpRequest, slug: str) -> HttpResponse:
         draft = draft_of(form)
         title = form.value("title").strip() or _title(base.policy, draft.policy, spec)
         view = services.proposal_draft(
-            model_id=spec.id, draft=draft, reason=form.value("reason"), title=title, person=_person(request)
+            model_id=spec.id, draft=draft, reason=form.value("reason"), title=title, person=person_of(request)
         )
     except Refused as refusal:
         return _form(request, spec, base, form.refused(refusal), source, status=422)
@@ -59,7 +57,7 @@ def propose(request: HttpRequest, slug: str) -> HttpResponse:
 def edit(request: HttpRequest, approval_id: int) -> HttpResponse:
     """Put another text in the place of one's own draft's."""
     view = _change(request, approval_id)
-    if view.requester_id != _person(request).pk or view.state != "draft":
+    if view.requester_id != person_of(request).pk or view.state != "draft":
         messages.error(request, "Only who wrote a draft may change it, until it is submitted.")
         return redirect("threshold-proposal", approval_id=approval_id)
     proposal = thresholds.proposal_of(view.content)
@@ -73,7 +71,7 @@ def edit(request: HttpRequest, approval_id: int) -> HttpResponse:
         draft = draft_of(form)
         title = form.value("title").strip() or _title(base.policy, draft.policy, spec)
         services.proposal_change(
-            approval_id=approval_id, draft=draft, reason=form.value("reason"), title=title, person=_person(request)
+            approval_id=approval_id, draft=draft, reason=form.value("reason"), title=title, person=person_of(request)
         )
     except Refused as refusal:
         return _form(request, spec, base, form.refused(refusal), None, view=view, status=422)
@@ -100,12 +98,11 @@ def proposal(request: HttpRequest, approval_id: int) -> HttpResponse:
 def submit(request: HttpRequest, approval_id: int) -> HttpResponse:
     """Ask for the signatures, with what the back-test found."""
     _change(request, approval_id)
-    try:
-        services.proposal_submit(approval_id=approval_id, person=_person(request))
-    except Refused as refusal:
-        messages.error(request, refusal.message)
-    else:
-        messages.success(request, "Submitted. Those who may sign see it in their inbox.")
+    done(
+        request,
+        lambda: services.proposal_submit(approval_id=approval_id, person=person_of(request)),
+        "Submitted. Those who may sign see it in their inbox.",
+    )
     return redirect("threshold-proposal", approval_id=approval_id)
 
 
@@ -114,7 +111,7 @@ def submit(request: HttpRequest, approval_id: int) -> HttpResponse:
 def repeat(request: HttpRequest, approval_id: int) -> HttpResponse:
     """Have the back-test of one's own draft computed again."""
     view = _change(request, approval_id)
-    if view.requester_id != _person(request).pk:
+    if view.requester_id != person_of(request).pk:
         raise Http404("There is no such draft of yours.")
     digest = thresholds.proposal_of(view.content).text_digest
     if services.backtest_repeat(approval_id=approval_id, digest=digest):
@@ -214,7 +211,3 @@ def _title(before: Policy, after: Policy, spec: ModelSpec) -> str:
     changes = compare([before], after)
     moved = list(dict.fromkeys(each.metric or "" for each in changes if each.effect != UNCHANGED))
     return title_of(effect_of(changes), moved if all(moved) else [], spec.name)
-
-
-def _person(request: HttpRequest) -> User:
-    return cast("User", request.user)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 from apps.accounts.permissions import models_within, requires
 from apps.common import clock
 from apps.common.errors import Refused
+from apps.dashboards.acting import person_of
 from apps.dashboards.thresholds.proposal import default_review
 from apps.dashboards.thresholds.proposing import PROPOSE, proposable
 from apps.dashboards.waiting import Provider, Task
@@ -26,9 +27,6 @@ from apps.responses import selectors as responses
 from apps.thresholds import selectors as thresholds
 from apps.thresholds import services
 from apps.thresholds.selectors import DueReview, NoPolicy
-
-if TYPE_CHECKING:
-    from apps.accounts.models import User
 
 REMINDED_BEFORE = timedelta(days=30)
 LOOKED_BACK = timedelta(days=365)
@@ -52,7 +50,7 @@ def review(request: HttpRequest, slug: str) -> HttpResponse:
     context = {"spec": spec, "policy": policy, "evidence": evidence, "sent": sent}
     if request.method == "GET":
         return render(request, "thresholds/review.html", context)
-    person = cast("User", request.user)
+    person = person_of(request)
     try:
         view = services.review_draft(
             model_id=spec.id,

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.contrib import messages
@@ -20,6 +18,7 @@ from apps.accounts.confirmation import confirmed_at, requires_confirmation
 from apps.accounts.permissions import may, requires
 from apps.approvals import selectors as approvals
 from apps.common.errors import Refused
+from apps.dashboards.acting import done, person_of
 from apps.dashboards.approvals.reading import page_of
 from apps.dashboards.approvals.views import readable
 from apps.dashboards.vault import reading
@@ -27,9 +26,6 @@ from apps.dashboards.words import Badge, attribute_name
 from apps.vault import selectors, services
 from apps.vault.selectors import AccessRow
 from apps.vault.services import DisclosedSubject
-
-if TYPE_CHECKING:
-    from apps.accounts.models import User
 
 _COOKIE_SECONDS = 600
 
@@ -77,7 +73,7 @@ def ask(request: HttpRequest) -> HttpResponse:
         hours = given.get("hours", "")
         try:
             asked = services.access_request(
-                person=_person(request),
+                person=person_of(request),
                 subjects=[line for line in given.get("subjects", "").splitlines() if line.strip()],
                 legal_basis=given.get("legal_basis", ""),
                 purpose=given.get("purpose", ""),
@@ -117,10 +113,10 @@ def open_values(request: HttpRequest, approval_id: int) -> HttpResponse:
     _readable(request, approval_id)
     private, public = services.fresh_key_pair()
     answer = redirect("vault-access", approval_id=approval_id)
-    asked = _done(
+    asked = done(
         request,
         lambda: services.access_ask(
-            approval_id=approval_id, person=_person(request), public_key=public, confirmed_at=confirmed_at(request)
+            approval_id=approval_id, person=person_of(request), public_key=public, confirmed_at=confirmed_at(request)
         ),
     )
     if asked:
@@ -144,7 +140,7 @@ def look(request: HttpRequest, approval_id: int) -> HttpResponse:
     view = _readable(request, approval_id)
     try:
         private = urlsafe_b64decode(request.COOKIES.get(_cookie(approval_id), ""))
-        disclosed = services.access_show(approval_id=approval_id, person=_person(request), private_key=private)
+        disclosed = services.access_show(approval_id=approval_id, person=person_of(request), private_key=private)
     except ValueError:
         return _refused(request, approval_id, "Only the browser in which you asked for the values can show them.")
     except Refused as refusal:
@@ -161,8 +157,11 @@ def end(request: HttpRequest, approval_id: int) -> HttpResponse:
     """End an access before its time."""
     _readable(request, approval_id)
     reason = request.POST.get("reason", "")
-    if _done(request, lambda: services.access_end(approval_id=approval_id, person=_person(request), reason=reason)):
-        messages.success(request, "Ended.")
+    done(
+        request,
+        lambda: services.access_end(approval_id=approval_id, person=person_of(request), reason=reason),
+        "Ended.",
+    )
     return redirect("vault-access", approval_id=approval_id)
 
 
@@ -177,7 +176,7 @@ def _state(request: HttpRequest, approval_id: int) -> AccessState:
     row, view = selectors.access(approval_id), approvals.approval(approval_id)
     if view is None:
         raise Http404("There is no such request.")
-    own = row is not None and row.person_id == _person(request).pk and may(request.user, "access.request")
+    own = row is not None and row.person_id == person_of(request).pk and may(request.user, "access.request")
     status = reading.access_status(view, row)
     shown = row.state if row and status.text != "time over" else ""
     return AccessState(
@@ -208,16 +207,3 @@ def _cookie(approval_id: int) -> str:
 def _refused(request: HttpRequest, approval_id: int, message: str) -> HttpResponse:
     messages.error(request, message)
     return redirect("vault-access", approval_id=approval_id)
-
-
-def _done(request: HttpRequest, verb: Callable[[], Any]) -> bool:
-    try:
-        verb()
-    except Refused as refusal:
-        messages.error(request, refusal.message)
-        return False
-    return True
-
-
-def _person(request: HttpRequest) -> User:
-    return cast("User", request.user)

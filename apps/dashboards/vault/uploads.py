@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -15,14 +14,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from apps.accounts.permissions import demand, requires
 from apps.common.errors import Refused
+from apps.dashboards.acting import person_of
 from apps.dashboards.vault import reading
 from apps.dashboards.vault.intake import Intake, intake
 from apps.vault import selectors
 from apps.vault.selectors import UploadRow
 from apps.vault.services import Receiving, upload_begin, upload_withdraw
-
-if TYPE_CHECKING:
-    from apps.accounts.models import User
 
 
 @require_http_methods(["GET", "POST"])
@@ -49,7 +46,7 @@ def recent(request: HttpRequest) -> HttpResponse:
 def upload(request: HttpRequest, upload_id: UUID) -> HttpResponse:
     """One upload: its state, and the form for its file while it is being received."""
     row = _found(upload_id)
-    own = row.actor == _person(request).actor and row.state == "receiving"
+    own = row.actor == person_of(request).actor and row.state == "receiving"
     return render(request, "vault/upload.html", {"line": reading.upload_line(row), "row": row, "own": own})
 
 
@@ -66,7 +63,7 @@ def progress(request: HttpRequest, upload_id: UUID) -> HttpResponse:
 def receive(request: HttpRequest, upload_id: UUID) -> HttpResponse:
     """Take the file. What arrives before the form is known to be ours is sealed, and only the form makes it count."""
     try:
-        receiving = Receiving(upload_id=upload_id, actor=_person(request).actor)
+        receiving = Receiving(upload_id=upload_id, actor=person_of(request).actor)
     except Refused as refused:
         if refused.code == "not_found":
             raise Http404("There is no such upload.") from None
@@ -93,7 +90,7 @@ def _received(request: HttpRequest, upload_id: UUID, handler: Intake) -> HttpRes
 def withdraw(request: HttpRequest, upload_id: UUID) -> HttpResponse:
     """Take back what was not received to its end."""
     try:
-        upload_withdraw(upload_id=upload_id, actor=_person(request).actor)
+        upload_withdraw(upload_id=upload_id, actor=person_of(request).actor)
     except Refused as refused:
         if refused.code == "not_found":
             raise Http404("There is no such upload.") from None
@@ -106,7 +103,7 @@ def withdraw(request: HttpRequest, upload_id: UUID) -> HttpResponse:
 def _begin(request: HttpRequest) -> HttpResponse:
     demand(request.user, "vault.upload")
     try:
-        begun = upload_begin(actor=_person(request).actor, form=request.POST.get("form", ""))
+        begun = upload_begin(actor=person_of(request).actor, form=request.POST.get("form", ""))
     except Refused as refused:
         messages.error(request, refused.message)
         return redirect("vault")
@@ -126,7 +123,3 @@ def _moment(said: str) -> datetime | None:
     except ValueError:
         return None
     return found if found and found.tzinfo else None
-
-
-def _person(request: HttpRequest) -> User:
-    return cast("User", request.user)
