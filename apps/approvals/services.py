@@ -125,8 +125,9 @@ def approval_sign(*, approval_id: int, person: User, digest: str, confirmed_at: 
         The person may not see the request, or holds no role that could sign it.
     Refused
         ``own_request``, ``not_confirmed``, ``second_factor`` (none is set up), ``changed`` (since it was read),
-        ``expired``, ``state`` (not submitted), ``signed`` (by this person before), ``not_needed`` (that role has
-        signed), ``board`` (a member alone is not the board), or what the effect refuses.
+        ``forged`` (changed past its digest), ``expired``, ``state`` (not submitted), ``signed`` (by this person
+        before), ``not_needed`` (that role has signed), ``board`` (a member alone is not the board), or what the effect
+        refuses.
     """
     row = _held(approval_id)
     before = view_of(row)
@@ -191,7 +192,7 @@ def approval_decide(*, approval_id: int, digest: str, case_id: int, carried: boo
     Raises
     ------
     Refused
-        ``changed`` (since the vote was opened), ``expired``, ``state`` (not submitted), ``not_needed``.
+        ``changed`` (since the vote was opened), ``forged``, ``expired``, ``state`` (not submitted), ``not_needed``.
     """
     row = _held(approval_id)
     _demand_signable(row, digest)
@@ -343,6 +344,8 @@ def _demand_signable(row: Approval, digest: str) -> None:
         raise Refused("approval", f"This request is {row.state}; only a submitted one can be signed.", code="state")
     if row.expires_at and row.expires_at <= clock.now():
         raise Refused("approval", "This request has expired. It has to be asked for again.", code="expired")
+    if digest_of(row) != row.digest:
+        raise Refused("digest", "This is not the text that its digest stands for. Nobody may sign it.", code="forged")
     if digest != row.digest:
         raise Refused("digest", "The request has been changed since you read it. Read it again.", code="changed")
 

@@ -9,6 +9,7 @@ from django.db.utils import DatabaseError, IntegrityError
 from apps.approvals.models import Approval, ApprovalStep, Signature
 from apps.approvals.selectors import ApprovalView
 from apps.common import clock
+from apps.common.errors import Refused
 from tests.apps.approvals.conftest import Effects
 from tests.apps.approvals.test_signing import asked, drafted, sign
 from tests.cast import Cast
@@ -75,6 +76,47 @@ def test_a_text_cannot_change_under_its_signatures(cast: Cast, effects: Effects)
     view = sign(asked(cast, far=True), cast.compliance)
     said = refused("UPDATE approvals_approval SET content = '{\"bound\": 1}' WHERE id = %s", view.id)
     assert "another revision and digest" in said
+
+
+@pytest.mark.parametrize("state", ["submitted", "signed", "effective", "rejected"])
+def test_a_request_begins_as_a_draft(cast: Cast, effects: Effects, state: str) -> None:
+    view = asked(cast)
+    copied = "kind, model_id, subject, title, content, reason, revision, digest, needs, requester_id, created_at"
+    said = refused(
+        f"INSERT INTO approvals_approval ({copied}, submitted_at, state)"
+        f" SELECT {copied}, submitted_at, %s FROM approvals_approval WHERE id = %s",
+        state,
+        view.id,
+    )
+    assert "begins as a draft" in said
+
+
+def swapped(view: ApprovalView, digest: str, step: int, content: str = '{"bound": 1, "far": true}') -> None:
+    """Put another text in the place of a request's, under whatever digest, as the web side's role could."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE approvals_approval SET content = %s, digest = %s, revision = revision + %s WHERE id = %s",
+            [content, digest, step, view.id],
+        )
+
+
+def test_a_digest_that_was_signed_does_not_come_back(cast: Cast, effects: Effects) -> None:
+    view = sign(asked(cast, far=True), cast.compliance)
+    swapped(view, "0" * 64, 1)
+    for step in (0, 1):
+        with pytest.raises(IntegrityError, match=r"revision and digest|does not come back"):
+            swapped(view, view.digest, step)
+
+
+def test_a_text_that_was_changed_past_its_digest_is_signed_by_nobody(cast: Cast, effects: Effects) -> None:
+    """The page that the signer has open still carries the digest of the honest text."""
+    view = asked(cast)
+    swapped(view, "0" * 64, 1)
+    swapped(view, view.digest, 1)
+    with pytest.raises(Refused) as told:
+        sign(view, cast.compliance)
+    assert told.value.code == "forged"
+    assert effects == []
 
 
 def test_who_asked_cannot_be_rewritten(cast: Cast, effects: Effects) -> None:

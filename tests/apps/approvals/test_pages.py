@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from apps.accounts.roles import COMPLIANCE
+from apps.accounts.services import person_deactivate, role_revoke
 from apps.approvals import selectors
+from apps.common import clock
 from tests.apps.approvals.conftest import Effects
 from tests.apps.approvals.test_signing import asked, drafted
 from tests.cast import Cast, confirmed, signed_in
@@ -54,6 +59,29 @@ def test_signing_asks_who_one_is_first(cast: Cast, effects: Effects) -> None:
     assert browser.get(address).url.startswith(reverse("confirm"))
     assert browser.post(address, {"digest": view.digest}).url.startswith(reverse("confirm"))
     assert selectors.approval(view.id).state == "submitted"
+
+
+@pytest.mark.parametrize("what", ["the role", "the person", "the time", "the confirmation"])
+def test_what_is_lost_between_page_and_signature_is_missing_from_it(cast: Cast, effects: Effects, what: str) -> None:
+    """The page is open and read; then the role is taken, the person leaves, or too much time passes."""
+    view = asked(cast)
+    browser = confirmed(signed_in(cast.compliance))
+    assert view.digest in page(browser, "approval-sign", view.id)
+    moment = clock.now()
+    if what == "the role":
+        role_revoke(person=cast.compliance, role=COMPLIANCE, actor="system:tests")
+    elif what == "the person":
+        person_deactivate(person=cast.compliance, actor="system:tests")
+    else:
+        moment += timedelta(days=7, seconds=1) if what == "the time" else timedelta(minutes=5, seconds=1)
+    with clock.frozen(moment):
+        if what == "the time":
+            browser = confirmed(signed_in(cast.compliance), moment)
+        answer = browser.post(reverse("approval-sign", args=[view.id]), {"digest": view.digest})
+    assert answer.status_code in (302, 403)
+    assert effects == []
+    found = selectors.approval(view.id)
+    assert (found.state, found.signatures) == ("submitted", ())
 
 
 def test_a_requester_finds_no_way_to_sign(cast: Cast, effects: Effects) -> None:
