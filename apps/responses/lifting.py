@@ -104,6 +104,8 @@ def _check(model_id: int | None, content: Content) -> None:
     for fact in ("restriction", "escalated", "recovered"):
         if content.get(fact) != now[fact]:
             raise Refused(f"content.{fact}", f"It is {now[fact]!r} now. Ask again.", code="changed")
+    if content != now:
+        raise Refused("content", "This is not how the matter stands. Ask again.", code="changed")
 
 
 def _effect(approval: ApprovalView, actor: str) -> datetime | None:

@@ -100,13 +100,7 @@ def retraining_release_request(*, check_id: int, person: User, reason: str) -> A
         model_id=found.model_id,
         subject=found.subject,
         title=f"Learn from {found.name}"[:200],
-        content={
-            "training_set": found.name,
-            "check": found.id,
-            "rows": found.manifest["rows"],
-            "labels": found.manifest["sources"],
-            "held_because": [each.message for each in found.reasons],
-        },
+        content=_content(found),
         reason=reason,
         person=person,
     )
@@ -134,6 +128,18 @@ def needs(content: Mapping[str, Any]) -> list[Need]:
     return [Need("retraining.sign", "labels that may repeat the model's own decisions need a human look")]
 
 
+def content_check(model_id: int | None, content: Mapping[str, Any]) -> None:
+    """Raises Refused unless the content is that of a held training set of the model.
+
+    Without this, a draft written around `retraining_release_request` could release another model's, or say other
+    reasons than were found.
+    """
+    number = content.get("check")
+    found = check(number) if isinstance(number, int) else None
+    if found is None or found.model_id != model_id or found.state != _State.HELD or content != _content(found):
+        raise Refused("content", "Ask for the release on the training set's page.", code="content")
+
+
 RELEASE_KIND = Kind(
     name=RELEASE,
     title="Release of training data",
@@ -141,9 +147,21 @@ RELEASE_KIND = Kind(
     view="model.view",
     signers=("retraining.sign",),
     needs=needs,
+    check=content_check,
     effect=retraining_release,
     valid_for=timedelta(days=30),
 )
+
+
+def _content(found: CheckRow) -> dict[str, Any]:
+    """What is signed: the training set, and why it is held."""
+    return {
+        "training_set": found.name,
+        "check": found.id,
+        "rows": found.manifest["rows"],
+        "labels": found.manifest["sources"],
+        "held_because": [each.message for each in found.reasons],
+    }
 
 
 def _read(check_id: int) -> CheckRow:

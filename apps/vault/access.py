@@ -111,6 +111,8 @@ def content_check(model_id: int | None, content: Mapping[str, Any]) -> None:
         raise Refused("legal_basis", "Choose the legal basis.")
     if isinstance(hours, bool) or not isinstance(hours, int) or not 1 <= hours <= HOURS_AT_MOST:
         raise Refused("hours", f"Access lasts for 1 to {HOURS_AT_MOST} hours.")
+    if len(content) != 4 or content.get("basis") != LEGAL_BASES[content["legal_basis"]]:
+        raise Refused("content", "This is no request for access.")
 
 
 def access_grant(asked: ApprovalView, actor: str) -> None:

@@ -14,7 +14,7 @@ from apps.approvals import services as signing
 from apps.approvals.models import Approval, Resolution, Signature
 from apps.approvals.selectors import ApprovalView
 from apps.board import selectors, services
-from apps.board.models import Case
+from apps.board.models import Case, RulesVersion
 from apps.board.rules import Rules, rules_in_force
 from apps.common import clock
 from apps.common.errors import Refused
@@ -194,6 +194,18 @@ def test_the_board_agrees_to_its_own_rules(cast: Cast) -> None:
     assert by_the_board(view).state == "effective"
     assert rules_in_force() == Rules(quorum_share=60, tie="chair", chair="board")
     assert Case.objects.get().rules["quorum_share"] == 50
+
+
+def test_the_database_takes_no_rules_that_the_board_has_not_agreed_to(cast: Cast) -> None:
+    wanted = Rules(quorum_share=1).plain()
+    view = services.rules_propose(person=cast.compliance, rules=wanted, reason="So that we decide at all.")
+    for approval_id in (0, view.id):
+        said = refused_by_the_database(
+            lambda number=approval_id: RulesVersion.objects.create(
+                rules=wanted, approval_id=number, set_by="user:compliance"
+            )
+        )
+        assert "has not agreed to these rules" in said
 
 
 def test_with_one_member_only_nothing_is_decided(cast: Cast, request_: ApprovalView, effects: Effects) -> None:

@@ -13,7 +13,7 @@ from django.http import Http404
 from apps.accounts.roles import OFFICER
 from apps.accounts.services import person_create
 from apps.approvals.selectors import ApprovalView, approvals_waiting_for
-from apps.approvals.services import approval_sign
+from apps.approvals.services import approval_change, approval_sign
 from apps.audit.selectors import entries
 from apps.common import clock
 from apps.common.errors import Refused
@@ -150,7 +150,7 @@ def test_a_second_cause_does_not_add_a_second_restriction(spec: ModelSpec, cast:
     answer(spec, look(spec, window="30d", as_of=NOON + 2 * DAY, attribute="sex", group="female"))
     assert Restriction.objects.count() == 1
     row = only()
-    row.pk = None
+    row.pk, row.state, row.in_force_at = None, "proposed", None
     with pytest.raises(IntegrityError, match="responses_one_live_restriction"):
         row.save(force_insert=True)
 
@@ -222,6 +222,22 @@ def test_the_shortest_window_in_breach_is_the_evidence(spec: ModelSpec, cast: Ca
     assert [each.state for each in Restriction.objects.all()] == ["proposed", "lifted"]
 
 
+def test_a_lift_is_asked_for_what_there_is_and_for_nothing_else(spec: ModelSpec, cast: Cast) -> None:
+    """A draft that was written around the page, and tells the signer of other findings."""
+    restricted(spec, cast)
+    honest = asked(spec, cast, NOON + HOUR)
+    for changes in ({"findings": []}, {"blocked_decision_types": []}, {"recovered": True}, {"note": "All is well."}):
+        with pytest.raises(Refused) as refused, clock.frozen(NOON + HOUR):
+            approval_change(
+                approval_id=honest.id,
+                person=cast.officer,
+                title=honest.title,
+                content={**honest.content, **changes},
+                reason=honest.reason,
+            )
+        assert refused.value.code == "changed"
+
+
 def test_evidence_that_grew_worse_voids_the_request(spec: ModelSpec, cast: Cast) -> None:
     restricted(spec, cast)
     answer_hours(spec, *["within"] * 3, start=NOON + HOUR, window="30d")
@@ -245,10 +261,48 @@ def test_there_is_one_request_at_a_time_and_nothing_to_lift_without_a_restrictio
     assert [each.value.code for each in (nothing, proposed, twice)] == ["nothing", "proposed", "exists"]
 
 
+def by_sql(statement: str, *parameters: Any) -> str:
+    """What the database answers to the web side's role, at the latest when the transaction would end."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    except DatabaseError as refused:
+        return str(refused)
+    return ""
+
+
 def test_a_restriction_cannot_be_lifted_past_the_signatures_by_the_database_either(spec: ModelSpec, cast: Cast) -> None:
     restricted(spec, cast)
-    with pytest.raises(IntegrityError, match="responses_lifted_by_a_signed_request"), transaction.atomic():
-        Restriction.objects.update(state="lifted", lifted_at=NOON)
+    lift = "UPDATE responses_restriction SET state = 'lifted', lifted_at = now(), approval_id = %s"
+    assert "no signed request lifts" in by_sql(lift, None)
+    assert "no signed request lifts" in by_sql(lift, 999)
+    waiting = asked(spec, cast, NOON + HOUR)
+    assert "no signed request lifts" in by_sql(lift, waiting.id)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("state = 'declined', in_force_at = NULL", "does not go from in_force to declined"),
+        ("state = 'proposed', in_force_at = NULL", "does not go from in_force to proposed"),
+        ("blocked_decision_types = '{}'", "stays as it is"),
+        ("reason = 'nothing'", "stays as it is"),
+    ],
+)
+def test_a_restriction_in_force_is_not_emptied_by_the_database_either(
+    spec: ModelSpec, cast: Cast, change: str, why: str
+) -> None:
+    restricted(spec, cast)
+    assert why in by_sql(f"UPDATE responses_restriction SET {change}")
+
+
+def test_the_status_is_not_told_without_the_restriction_by_the_database_either(spec: ModelSpec, cast: Cast) -> None:
+    restricted(spec, cast)
+    untold = "UPDATE responses_modelstatus SET restriction_id = NULL, sequence = sequence + %s"
+    assert "needs the next number" in by_sql(untold, 0)
+    assert "must name the restriction" in by_sql(untold, 1)
+    assert "needs the next number" in by_sql("UPDATE responses_modelstatus SET sequence = 0")
 
 
 @pytest.mark.parametrize("table", ["responses_restrictionstep", "responses_acknowledgement"])

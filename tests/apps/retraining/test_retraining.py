@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
 from django.http import Http404
 from django.urls import reverse
 
-from apps.approvals.services import approval_sign
+from apps.approvals.services import approval_draft, approval_sign
 from apps.audit.selectors import entries
 from apps.common import clock
 from apps.common.errors import Refused
@@ -133,6 +134,36 @@ def test_compliance_releases_what_the_owner_asks_for(cast: Cast) -> None:
     with pytest.raises(Refused) as refused:
         services.retraining_release_request(check_id=held.id, person=cast.owner, reason="Again.")
     assert refused.value.code == "state"
+
+
+def test_a_release_is_asked_for_what_was_found_and_for_nothing_else(cast: Cast) -> None:
+    """A draft that was written around the page: another model's training set, or other reasons."""
+    held = checked(cast, [])
+    honest = services.retraining_release_request(check_id=held.id, person=cast.owner, reason="A sample was read.")
+    other = services.retraining_check(
+        model=model("other-model"), name="theirs", rows=1, sources=[("unknown", 1)], actor="token:trainer"
+    )
+    for content in ({**honest.content, "check": other.id}, {**honest.content, "held_because": []}, {"check": "x"}):
+        with pytest.raises(Refused) as refused:
+            approval_draft(
+                kind=services.RELEASE,
+                model_id=cast.owned.id,
+                subject=held.subject,
+                title="Learn from autumn",
+                content=content,
+                reason="x",
+                person=cast.owner,
+            )
+        assert refused.value.field == "content"
+
+
+def test_nothing_is_released_past_its_signature_by_the_database_either(cast: Cast) -> None:
+    held = checked(cast, [])
+    services.retraining_release_request(check_id=held.id, person=cast.owner, reason="A sample was read.")
+    rows = RetrainingCheck.objects.filter(pk=held.id)
+    for changes in ({"state": "released", "released_at": clock.now()}, {"state": "allowed"}):
+        with pytest.raises(IntegrityError, match="by a signed request"), transaction.atomic():
+            rows.update(**changes)
 
 
 def test_who_may_not_ask(cast: Cast) -> None:
