@@ -30,6 +30,9 @@ from biasgov.audit.merkle import (
 SLACK = timedelta(hours=1)
 """By how much an entry's time may lie before a head that does not cover it yet: the longest a transaction takes."""
 
+AHEAD = timedelta(minutes=5)
+"""By how much an entry's time may lie behind a head that covers it: clocks of two machines differ."""
+
 _AT = re.compile(rb',"at":"([0-9T:.-]{26}Z)","detail":')
 
 
@@ -133,6 +136,7 @@ class _Tree:
         self.good = 0
         self.forked = False
         self.earliest = b""
+        self.latest: tuple[bytes, EntryLine | None] = (b"", None)
 
     @property
     def size(self) -> int:
@@ -149,11 +153,18 @@ class _Tree:
                     f"Entry {line.leaf_index:,} ({entry_words(line.data)}) carries a time more than an hour before a "
                     "signed head that does not cover it yet: it was written later than it says."
                 )
+        if at and at[1] > self.latest[0]:
+            self.latest = at[1], line
         self.frontier.append(line.leaf_hash)
         self.found.entries = self.frontier.size
 
     def compare(self, signed: SignedHead, *, source: str = "") -> None:
-        self.earliest = f"{(signed.signed_at - SLACK).replace(tzinfo=None):%Y-%m-%dT%H:%M:%S.%fZ}".encode()
+        self.earliest = _written(signed.signed_at - SLACK)
+        at, line = self.latest
+        if line is not None and at > _written(signed.signed_at + AHEAD):
+            said = f"Entry {line.leaf_index:,} ({entry_words(line.data)})"
+            self.found.note(f"{said} carries a time later than the signed head that covers it.")
+            self.latest = b"", None
         if self.frontier.head == signed.head:
             self.good = self.size
         elif not self.forked:
@@ -244,6 +255,11 @@ def _named(line: EntryLine, number: int) -> str:
 
 def _changed(line: EntryLine, number: int) -> str:
     return f"{_named(line, number)} is not what was logged: its content does not fit its hash."
+
+
+def _written(at: datetime) -> bytes:
+    """A time as entries write it, so that the two can be compared as they are."""
+    return at.replace(tzinfo=None).isoformat(timespec="microseconds").encode() + b"Z"
 
 
 def _moment(text: str) -> datetime | None:

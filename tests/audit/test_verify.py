@@ -335,6 +335,14 @@ def test_an_entry_that_was_written_later_than_it_says_is_pointed_out(said: Said)
     assert "2 entries in all" in words
 
 
+def test_an_entry_that_says_it_was_written_later_than_it_was_is_pointed_out(said: Said) -> None:
+    code, words = said(Export.of([data(0), data(900), data(2), data(3)]))
+    assert code == 0
+    assert "Entry 1 (2026-05-05T03:00:00.000000Z" in words
+    assert "later than the signed head that covers it" in words
+    assert "later than the signed head" not in said(honest())[1]
+
+
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority.make(tmp_path_factory.mktemp("authority") / "tsa")
