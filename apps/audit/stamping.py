@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
 
+from apps.common.patience import answers_within
 from biasgov.audit.stamps import StampError, check_stamp, read_roots, request_for
 
 PATIENCE = 10.0
+"""Seconds that the authority has in all."""
 LARGEST_ANSWER = 64 * 1024
 
 
@@ -24,7 +27,9 @@ def stamp(message: bytes) -> bytes:
     except OSError as error:
         raise StampError(f"TIME_STAMP_ROOTS cannot be read: {error.strerror}") from None
     request = request_for(message)
-    answer = _ask(settings.TIME_STAMP_URL, request.as_bytes())
+    (answer,) = answers_within(PATIENCE, [partial(_ask, settings.TIME_STAMP_URL, request.as_bytes())])
+    if answer is None:
+        raise StampError("the authority does not answer in time")
     check_stamp(answer, message, roots, request=request)
     return answer
 
@@ -38,6 +43,9 @@ def _ask(url: str, query: bytes) -> bytes:
     try:
         with urllib.request.urlopen(request, timeout=PATIENCE) as reply:  # noqa: S310
             answer: bytes = reply.read(LARGEST_ANSWER + 1)
+    except urllib.error.HTTPError as error:
+        with error:
+            raise StampError(f"the authority answers {error.code}") from None
     except (urllib.error.URLError, OSError) as error:
         raise StampError(f"the authority does not answer: {getattr(error, 'reason', error)}") from None
     if len(answer) > LARGEST_ANSWER:

@@ -101,10 +101,11 @@ def _send_signed(url: str, letter: Letter) -> str:
     headers = {"Content-Type": "application/json", "User-Agent": "biasgov"} | signed
     request = urllib.request.Request(url, data=body, headers=headers, method="POST")  # noqa: S310 - operator's address
     try:
-        with _DIRECT.open(request, timeout=_PATIENCE) as answer:
+        with DIRECT.open(request, timeout=_PATIENCE) as answer:
             return "" if 200 <= answer.status < 300 else f"The receiver answered {answer.status}."
     except urllib.error.HTTPError as error:
-        return f"The receiver answered {error.code}."
+        with error:
+            return f"The receiver answered {error.code}."
     except (OSError, HTTPException) as error:
         return f"The receiver was not reached: {type(error).__name__}."
 
@@ -115,7 +116,7 @@ def _send_by_apprise(url: str, letter: Letter) -> str:
 
     if url.partition(":")[0].lower() in _OWN_FIELDS:
         url += f"{'&' if '?' in url else '?'}:dedup_key={letter.dedup_key}"
-    sender = apprise.Apprise()
+    sender = apprise.Apprise(asset=apprise.AppriseAsset(http_redirects=False))
     if not sender.add(url):
         return "The address is none that apprise understands."
     kind = apprise.NotifyType.FAILURE if letter.severity in ("high", "critical") else apprise.NotifyType.WARNING
@@ -124,10 +125,10 @@ def _send_by_apprise(url: str, letter: Letter) -> str:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A signed message goes where the operator said, and nowhere else."""
+    """What is sent goes where the operator said, and not where its receiver would like it to go."""
 
     def redirect_request(self, *_args: object, **_kwargs: object) -> None:
         return None
 
 
-_DIRECT = urllib.request.build_opener(_NoRedirect)
+DIRECT = urllib.request.build_opener(_NoRedirect)

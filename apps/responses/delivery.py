@@ -10,8 +10,8 @@ import math
 import time
 import uuid
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 from django.db.models import F, Min, Q
@@ -21,6 +21,7 @@ from apps.accounts.permissions import demand
 from apps.audit import services as audit
 from apps.common import clock
 from apps.common.errors import Refused
+from apps.common.patience import answers_within
 from apps.responses import channels
 from apps.responses.channels import Letter, Sender
 from apps.responses.models import OutboxMessage
@@ -30,6 +31,9 @@ AT_ONCE = 16
 MOST_ATTEMPTS = 36
 BUDGET = 4.0
 """Seconds of a round: less than until the next one, since the answers to runs come from the same worker."""
+PATIENCE = 12.0
+"""Seconds that a receiver has in all, however it spends them: everything else waits behind a portion."""
+TOO_SLOW = "The receiver has not answered in time."
 _FIRST_PAUSE = timedelta(seconds=1)
 _LONGEST_PAUSE = timedelta(minutes=10)
 _SLOWER = 1.35
@@ -118,10 +122,12 @@ def _send(batch: Sequence[OutboxMessage], send: Sender) -> int:
         except Exception as error:  # a channel's library may fail in any way; the message stays and is tried again
             return f"Sending failed: {type(error).__name__}."
 
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        answers = list(pool.map(attempt, batch))
+    answers = answers_within(PATIENCE, [partial(attempt, message) for message in batch])
     now = clock.now()
-    return sum(_mark(message, answer, now) for message, answer in zip(batch, answers, strict=True))
+    return sum(
+        _mark(message, TOO_SLOW if answer is None else answer, now)
+        for message, answer in zip(batch, answers, strict=True)
+    )
 
 
 def _mark(message: OutboxMessage, problem: str, now: datetime) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socketserver
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email import message_from_bytes
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -41,6 +41,25 @@ def hook(status: int = 204) -> Iterator[Hook]:
     with _serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as port:
         kept.url = f"http://127.0.0.1:{port}/hook"
         yield kept
+
+
+@contextmanager
+def dripping() -> Iterator[str]:
+    """The address of a web server that never falls silent and never answers: a byte at a time, as long as it is up."""
+    down = threading.Event()
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                self.request.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+                while not down.wait(0.05):
+                    self.request.sendall(b"x")
+
+    with _serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)) as port:
+        try:
+            yield f"http://127.0.0.1:{port}/hook"
+        finally:
+            down.set()
 
 
 @contextmanager

@@ -13,14 +13,15 @@ from apps.audit.selectors import entries
 from apps.common import clock
 from apps.common.errors import Refused
 from apps.registry.spec import ModelSpec
+from apps.responses import delivery
 from apps.responses.announcements import announce
 from apps.responses.channels import channel_of_person
 from apps.responses.delivery import MOST_ATTEMPTS
 from apps.responses.models import OutboxMessage
-from apps.responses.selectors import channel_rows
+from apps.responses.selectors import channel_rows, delivery_times
 from apps.responses.services import deliver, digests_write, preference_set
 from biasgov.client.webhooks import WebhookError, check
-from tests.apps.responses.receivers import hook, mail_server
+from tests.apps.responses.receivers import dripping, hook, mail_server
 from tests.cast import Cast
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -69,7 +70,7 @@ def test_a_webhook_is_signed_so_that_its_receiver_can_check_it(cast: Cast, setti
     assert content["body"].endswith("/models/claims-triage/")
 
 
-@pytest.mark.parametrize(("status", "said"), [(500, "500"), (404, "404"), (302, "302"), (308, "308")])
+@pytest.mark.parametrize(("status", "said"), [(500, "500"), (404, "404"), (410, "410"), (302, "302"), (308, "308")])
 def test_a_webhook_that_is_not_taken_is_sent_again_and_never_elsewhere(
     cast: Cast, settings: Any, status: int, said: str
 ) -> None:
@@ -80,6 +81,28 @@ def test_a_webhook_that_is_not_taken_is_sent_again_and_never_elsewhere(
         assert len(receiver.received) == 1
     message = OutboxMessage.objects.get()
     assert (message.state, message.last_error) == ("pending", f"The receiver answered {said}.")
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+def test_no_receiver_leads_a_message_elsewhere(cast: Cast, settings: Any) -> None:
+    with hook(307) as receiver:
+        settings.NOTIFICATION_URLS = [receiver.url.replace("http://", "json://")]
+        tell(cast.owned, "a-key")
+        assert deliver() == 0
+    assert len(receiver.received) == 1
+
+
+def test_a_receiver_that_never_comes_to_an_end_holds_nothing_up(
+    cast: Cast, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It sends a byte now and then for as long as the test lasts, so no time-out of a socket ends the waiting."""
+    monkeypatch.setattr(delivery, "PATIENCE", 0.5)
+    with hook() as receiver, dripping() as endless:
+        settings.NOTIFICATION_URLS, settings.WEBHOOK_SECRET = [f"signed+{endless}", f"signed+{receiver.url}"], SECRET
+        tell(cast.owned, "a-key")
+        assert deliver() == 1
+        late = OutboxMessage.objects.get(state="pending")
+    assert (late.last_error, late.lease, late.attempts) == (delivery.TOO_SLOW, None, 1)
 
 
 def test_without_a_secret_nothing_unsigned_leaves(cast: Cast, settings: Any) -> None:
@@ -158,6 +181,9 @@ def test_the_digest_has_a_days_messages_once_worst_first(cast: Cast, mailed: Non
     (letter,) = mailoutbox
     assert letter.subject == "[biasgov] 2 new messages"
     assert letter.body.index("A grave one") < letter.body.index("A mild one")
+    with clock.frozen(MORNING):
+        late = delivery_times({"30d": timedelta(days=30)}, within=timedelta(minutes=15))
+    assert {each.channel: each.late for each in late} == {"inbox": 0}
 
 
 def test_a_day_without_news_has_no_digest_and_none_is_told_twice(cast: Cast, mailed: None) -> None:
