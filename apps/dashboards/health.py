@@ -29,6 +29,13 @@ _UNKNOWN = {
     "coverage": Badge("plain", "nothing measured yet"),
 }
 
+_BUDGETS = {
+    "freshness": "the daily windows are fresh",
+    "delivery": "alerts arrive in time",
+    "availability": "the pipeline is up",
+    "coverage": "attributes are known",
+}
+
 RESTRICTIONS_OF = timedelta(days=30)
 
 
@@ -39,6 +46,16 @@ class Objective:
     title: str
     value: str
     objective: str
+    status: Badge
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What an objective may miss in 30 days, and how fast that is used up in the last day, week and month."""
+
+    title: str
+    may_miss: str
+    rates: tuple[str, ...]
     status: Badge
 
 
@@ -77,8 +94,12 @@ class RestrictionLine:
     slug: str
     name: str
     number: int
-    taken: str
+    seconds: float
     status: Badge
+
+    @property
+    def taken(self) -> str:
+        return duration(self.seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +113,7 @@ class SilentSide:
 @dataclass(frozen=True, slots=True)
 class HealthPage:
     objectives: tuple[Objective, ...]
+    budgets: tuple[Budget, ...]
     rows: tuple[HealthRow, ...]
     queue: tuple[Fact, ...]
     alarms: tuple[AlarmLine, ...]
@@ -104,10 +126,40 @@ class HealthPage:
         kept = sum(each.status.kind == "within" for each in self.objectives)
         return f"{kept} of {len(self.objectives)} objectives are kept."
 
+    @property
+    def restriction_time(self) -> str:
+        """`The slowest of 3 took 14 min; 1 is not in effect everywhere yet.`"""
+        slowest = duration(max((line.seconds for line in self.restrictions), default=0.0))
+        waiting = sum(line.status.kind != "within" for line in self.restrictions)
+        late = f"; {waiting} {'is' if waiting == 1 else 'are'} not in effect everywhere yet" if waiting else ""
+        number = len(self.restrictions)
+        return f"{'The only one' if number == 1 else f'The slowest of {number}'} took {slowest}{late}."
+
 
 def objectives(specs: Sequence[ModelSpec]) -> tuple[Objective, ...]:
     """The four objectives over the models given; a constant number of queries."""
     return tuple(map(objective, pipeline.objectives(specs)))
+
+
+def budget(found: pipeline.Objective) -> Budget:
+    """How fast an objective's budget is used up, in words."""
+    rates = list(found.burn.values())
+    return Budget(
+        title=_BUDGETS[found.key],
+        may_miss=_quantity(pipeline.MAY_MISS[found.key], "share"),
+        rates=tuple("–" if rate is None else f"{rate:.1f}" if rate < 10 else count(round(rate)) for rate in rates),
+        status=_burning(rates[0], rates[-1]),
+    )
+
+
+def _burning(day: float | None, month: float | None) -> Badge:
+    if month is None:
+        return Badge("plain", "nothing measured yet")
+    if month > 1:
+        return Badge("breach", "used up")
+    if day is not None and day > 1:
+        return Badge("inconclusive", "burning too fast")
+    return Badge("within", f"{percent(1 - month)} left")
 
 
 def objective(found: pipeline.Objective) -> Objective:
@@ -126,8 +178,10 @@ def health_page(specs: Sequence[ModelSpec]) -> HealthPage:
     fresh = monitoring.freshness(ids)
     weeks = {identity: runs.get("7d") for identity, runs in monitoring.latest_runs_of(ids).items()}
     names = {spec.id: spec.name for spec in specs}
+    found = pipeline.objectives(specs)
     return HealthPage(
-        objectives=objectives(specs),
+        objectives=tuple(map(objective, found)),
+        budgets=tuple(map(budget, found)),
         rows=tuple(_row(spec, fresh[spec.id], weeks.get(spec.id)) for spec in specs),
         queue=_queue(pipeline.queues(specs)),
         alarms=tuple(
@@ -158,7 +212,7 @@ def _restrictions(specs: Sequence[ModelSpec]) -> tuple[RestrictionLine, ...]:
             slug=known[each.model_id].slug,
             name=known[each.model_id].name,
             number=each.restriction_id,
-            taken=duration(each.seconds),
+            seconds=each.seconds,
             status=Badge("within", "acknowledged") if each.acknowledged else Badge("breach", "not acknowledged"),
         )
         for each in reversed(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,24 +13,31 @@ from apps.common import clock
 from apps.pipeline.models import Heartbeat, Side
 
 KEPT = timedelta(days=45)
-MEASURED = timedelta(days=30)
+WINDOWS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+MEASURED = WINDOWS["30d"]
 MINUTE = timedelta(minutes=1)
 SILENCE = timedelta(minutes=3)
 
 _ALIVE = """
 WITH beats AS (SELECT side, minute FROM pipeline_heartbeat WHERE minute BETWEEN %(start)s AND %(end)s),
 both_sides AS (SELECT minute FROM beats WHERE minute < %(end)s GROUP BY minute HAVING count(*) = %(sides)s)
-SELECT (SELECT min(minute) FROM beats), (SELECT count(*) FROM both_sides)
+SELECT (SELECT min(minute) FROM beats), ARRAY(
+    SELECT (SELECT count(*) FROM both_sides WHERE minute >= start) FROM unnest(%(starts)s) AS start ORDER BY start DESC
+)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """Minutes in which both sides did their round, of the full minutes since the first one (at most 30 days)."""
+    """Minutes in which both sides did their round, of the full minutes since the first one (at most 30 days).
+
+    missed: the share of the other minutes, by window; None before the first full minute.
+    """
 
     since: datetime | None
     minutes: int
     alive: int
+    missed: Mapping[str, float | None]
     last: dict[str, datetime]
 
     @property
@@ -62,12 +70,15 @@ def prune() -> None:
 def availability() -> Availability:
     """How much of the last 30 days the pipeline was up; the present minute does not count yet."""
     end = clock.now().replace(second=0, microsecond=0)
+    starts = [end - length for length in WINDOWS.values()]
     with connection.cursor() as cursor:
-        cursor.execute(
-            _ALIVE,
-            {"start": end - MEASURED, "end": end, "sides": len(Side)},
-        )
+        cursor.execute(_ALIVE, {"start": end - MEASURED, "end": end, "sides": len(Side), "starts": starts})
         since, alive = cursor.fetchone()
         cursor.execute("SELECT side, max(minute) FROM pipeline_heartbeat GROUP BY side")
         last = dict(cursor.fetchall())
-    return Availability(since, int((end - since) / MINUTE) if since else 0, alive, last)
+    watched = [int((end - max(since, start)) / MINUTE) if since else 0 for start in starts]
+    missed = {
+        window: 1 - there / minutes if minutes else None
+        for window, minutes, there in zip(WINDOWS, watched, alive, strict=True)
+    }
+    return Availability(since, watched[-1], alive[-1], missed, last)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,17 +12,31 @@ from apps.common import clock
 from apps.inference import selectors as inference
 from apps.monitoring import selectors as monitoring
 from apps.pipeline import heartbeat
+from apps.pipeline.burning import FEWEST_MINUTES, MAY_MISS, burn_rates, stale_shares, unknown_shares
 from apps.pipeline.models import Alarm, Side, UnansweredEvaluation
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors as responses
 from apps.vault import selectors as vault
 from biasgov.fairness.data_quality import COVERAGE_OBJECTIVE
 
+__all__ = [
+    "MAY_MISS",
+    "AlarmRow",
+    "Objective",
+    "ObjectiveRow",
+    "Queues",
+    "alarms",
+    "objectives",
+    "queues",
+    "rounds",
+    "silent_sides",
+]
+
 DELIVERY_OBJECTIVE = timedelta(minutes=15)
 AVAILABILITY_OBJECTIVE = 0.995
 SHORTEST_AVAILABILITY = 24 * 60
 """Minutes that must have been watched before anything is said about a month."""
-MEASURED = timedelta(days=30)
+LONGEST = "30d"
 
 MET, MISSED, UNKNOWN = "met", "missed", "unknown"
 
@@ -41,7 +55,8 @@ class ObjectiveRow:
 class Objective:
     """A service objective. `value` and `objective` are seconds or shares, as `unit` says; the worst row decides.
 
-    state: met, missed, or unknown where nothing could be measured, which is never shown as met.
+    state: met, missed, or unknown where nothing could be measured, which is never shown as met. burn: how fast what it
+    may miss is used up, by window (see `burning`).
     """
 
     key: str
@@ -50,6 +65,7 @@ class Objective:
     objective: float
     value: float | None
     state: str
+    burn: Mapping[str, float | None]
     rows: tuple[ObjectiveRow, ...]
 
 
@@ -79,7 +95,8 @@ class AlarmRow:
 
 def objectives(specs: Sequence[ModelSpec]) -> tuple[Objective, ...]:
     """Freshness, alert delivery, availability and coverage, in this order; a fixed number of queries."""
-    return (_freshness(specs), _delivery(), _availability(), _coverage(specs))
+    watched = heartbeat.availability()
+    return (_freshness(specs, watched), _delivery(), _availability(watched), _coverage(specs))
 
 
 def rounds() -> dict[str, datetime | None]:
@@ -120,7 +137,7 @@ def alarms(specs: Sequence[ModelSpec]) -> list[AlarmRow]:
     return [AlarmRow(each.model_id, each.kind, each.attribute, each.message, each.raised_at) for each in found]
 
 
-def _freshness(specs: Sequence[ModelSpec]) -> Objective:
+def _freshness(specs: Sequence[ModelSpec], watched: heartbeat.Availability) -> Objective:
     limit = monitoring.FRESHNESS_OBJECTIVE.total_seconds()
     found = monitoring.freshness([spec.id for spec in specs])
     rows = tuple(
@@ -134,26 +151,30 @@ def _freshness(specs: Sequence[ModelSpec]) -> Objective:
         for each in [found[spec.id]]
     )
     oldest = max((row.value for row in rows if row.value is not None), default=None)
-    return Objective("freshness", "Daily window not older than 2 hours", "seconds", limit, oldest, _worst(rows), rows)
+    burn = burn_rates("freshness", stale_shares([spec.id for spec in specs], watched))
+    name = "Daily window not older than 2 hours"
+    return Objective("freshness", name, "seconds", limit, oldest, _worst(rows), burn, rows)
 
 
 def _delivery() -> Objective:
-    limit, now = DELIVERY_OBJECTIVE.total_seconds(), clock.now()
-    slowest: dict[str, float] = {}
-    for each in responses.delivery_times(now - MEASURED):
-        # A message not delivered yet has already taken until now.
-        seconds = each.seconds if each.seconds is not None else (now - each.detected_at).total_seconds()
-        slowest[each.channel] = max(slowest.get(each.channel, 0.0), seconds)
+    limit = DELIVERY_OBJECTIVE.total_seconds()
+    found = responses.delivery_times(heartbeat.WINDOWS, within=DELIVERY_OBJECTIVE)
     rows = tuple(
-        ObjectiveRow(channel, seconds, MET if seconds < limit else MISSED)
-        for channel, seconds in sorted(slowest.items())
+        ObjectiveRow(each.channel, each.slowest, MET if each.slowest < limit else MISSED)
+        for each in found
+        if each.window == LONGEST
     )
-    value = max(slowest.values(), default=None)
-    return Objective("delivery", "Alerts delivered within 15 minutes", "seconds", limit, value, _worst(rows), rows)
+    value = max((row.value for row in rows if row.value is not None), default=None)
+    missed: dict[str, float | None] = {}
+    for window in heartbeat.WINDOWS:
+        counted = sum(each.counted for each in found if each.window == window)
+        missed[window] = sum(each.late for each in found if each.window == window) / counted if counted else None
+    burn = burn_rates("delivery", missed)
+    name = "Alerts delivered within 15 minutes"
+    return Objective("delivery", name, "seconds", limit, value, _worst(rows), burn, rows)
 
 
-def _availability() -> Objective:
-    found = heartbeat.availability()
+def _availability(found: heartbeat.Availability) -> Objective:
     share = found.share
     state = MISSED
     if share is None or found.minutes < SHORTEST_AVAILABILITY:
@@ -173,9 +194,9 @@ def _availability() -> Objective:
     )
     note = f"{found.alive:,} of {found.minutes:,} minutes since {found.since:%Y-%m-%d %H:%M}" if found.since else ""
     rows = (ObjectiveRow("both sides", share, state, note), *rows)
-    return Objective(
-        "availability", "Pipeline up 99.5 % of 30 days", "share", AVAILABILITY_OBJECTIVE, share, state, rows
-    )
+    burn = burn_rates("availability", found.missed if found.minutes >= FEWEST_MINUTES else {})
+    name = "Pipeline up 99.5 % of 30 days"
+    return Objective("availability", name, "share", AVAILABILITY_OBJECTIVE, share, state, burn, rows)
 
 
 def _coverage(specs: Sequence[ModelSpec]) -> Objective:
@@ -191,9 +212,9 @@ def _coverage(specs: Sequence[ModelSpec]) -> Objective:
         for attribute, share in (run.coverage if run else dict.fromkeys(spec.attribute_names)).items()
     )
     lowest = min((row.value for row in rows if row.value is not None), default=None)
-    return Objective(
-        "coverage", "Attributes known for 90 % of a week", "share", COVERAGE_OBJECTIVE, lowest, _worst(rows), rows
-    )
+    burn = burn_rates("coverage", unknown_shares(latest.values()))
+    name = "Attributes known for 90 % of a week"
+    return Objective("coverage", name, "share", COVERAGE_OBJECTIVE, lowest, _worst(rows), burn, rows)
 
 
 def _worst(rows: Sequence[ObjectiveRow]) -> str:

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from django.db.models import Aggregate, Count, F, FloatField, Func, Min, Q, QuerySet
+from django.db import connection
+from django.db.models import Aggregate, Count, F, FloatField, Func, Q, QuerySet
 
-from apps.responses.models import Notification, OutboxMessage
+from apps.common import clock
+from apps.responses.digests import KEY as DIGEST
+from apps.responses.models import OutboxMessage
 
 IN_APP = "inbox"
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """One alert and one channel: when it was detected and when it was delivered (None: not yet, or never)."""
+class ChannelTimes:
+    """How soon the alerts that were detected within a window arrived by one channel; the inbox is a channel, too.
+
+    slowest: seconds from detection to delivery, or until now for what is not delivered. counted: the alerts of which it
+    is known whether they were late; late: those that were.
+    """
 
     channel: str
-    dedup_key: str
-    detected_at: datetime
-    delivered_at: datetime | None
-    state: str
-
-    @property
-    def seconds(self) -> float | None:
-        """From detection to delivery."""
-        return None if self.delivered_at is None else (self.delivered_at - self.detected_at).total_seconds()
+    window: str
+    slowest: float
+    counted: int
+    late: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +52,43 @@ def dead_letter_count() -> int:
     return dead_letters().count()
 
 
-def delivery_times(since: datetime) -> tuple[Delivery, ...]:
-    """Every alert since then and each of its channels; the inbox is a channel of its own."""
-    told = (
-        Notification.objects.filter(created_at__gte=since)
-        .order_by()
-        .values("dedup_key")
-        .annotate(detected=Min("detected_at"), told=Min("created_at"))
-    )
-    inbox = [Delivery(IN_APP, row["dedup_key"], row["detected"], row["told"], OutboxMessage.State.SENT) for row in told]
-    sent = [
-        Delivery(message.channel, message.dedup_key, message.detected_at, message.sent_at, message.state)
-        for message in OutboxMessage.objects.filter(created_at__gte=since).order_by("id")
-    ]
-    return (*inbox, *sent)
+_TIMES = """
+WITH alerts AS (
+    SELECT %(inbox)s AS channel, min(detected_at) AS detected, min(created_at) AS delivered
+    FROM responses_notification WHERE created_at >= %(first)s GROUP BY dedup_key
+    UNION ALL
+    SELECT channel, detected_at, sent_at FROM responses_outboxmessage
+    WHERE created_at >= %(first)s AND NOT starts_with(dedup_key, %(digest)s)
+), timed AS (
+    SELECT channel, detected, delivered IS NOT NULL AS arrived, coalesce(delivered, %(now)s) - detected AS taken
+    FROM alerts
+)
+SELECT channel, name, extract(epoch FROM max(taken))::float,
+    count(*) FILTER (WHERE arrived OR taken >= %(within)s), count(*) FILTER (WHERE taken >= %(within)s)
+FROM timed JOIN unnest(%(names)s::text[], %(starts)s::timestamptz[]) AS windows (name, start) ON detected >= start
+GROUP BY channel, name ORDER BY channel, name
+"""
+
+
+def delivery_times(windows: Mapping[str, timedelta], *, within: timedelta) -> tuple[ChannelTimes, ...]:
+    """How soon alerts arrived, by channel and window up to now; one that takes `within` or longer is late.
+
+    A digest is none: it repeats what a person has been told in the inbox. One query.
+    """
+    now = clock.now()
+    starts = [now - length for length in windows.values()]
+    asked = {
+        "inbox": IN_APP,
+        "digest": DIGEST,
+        "now": now,
+        "within": within,
+        "first": min(starts),
+        "names": list(windows),
+        "starts": starts,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_TIMES, asked)
+        return tuple(ChannelTimes(*row) for row in cursor.fetchall())
 
 
 def channel_rows(since: datetime) -> tuple[ChannelRow, ...]:

@@ -22,6 +22,8 @@ from apps.responses.models import MailPreference, Notification, OutboxMessage
 from apps.responses.preferences import DAILY
 
 LISTED = 50
+KEY = "digest:"
+"""How the key of a digest begins; the day follows."""
 
 
 def digests_write() -> int:
@@ -52,7 +54,7 @@ def _write(person_id: int, now: datetime, today: str) -> bool:
         return False
     OutboxMessage.objects.create(
         channel=channel_of_person(person_id),
-        dedup_key=f"digest:{today}",
+        dedup_key=f"{KEY}{today}",
         title=_title(len(found)),
         body=_body(found),
         severity=max((each.severity for each in found), key=rank),

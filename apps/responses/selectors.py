@@ -15,7 +15,7 @@ from apps.responses import ladder
 from apps.responses.deadlines import plan_of
 from apps.responses.delivered import (
     ChannelRow,
-    Delivery,
+    ChannelTimes,
     channel_rows,
     dead_letter_count,
     dead_letters,
@@ -46,7 +46,7 @@ from biasgov.fairness.response_plan import ResponsePlan
 __all__ = [
     "TIERS",
     "ChannelRow",
-    "Delivery",
+    "ChannelTimes",
     "FindingRow",
     "GatewayRow",
     "Preference",

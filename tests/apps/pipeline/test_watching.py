@@ -17,6 +17,7 @@ from apps.pipeline import answering, heartbeat, selectors, watching
 from apps.pipeline.models import Alarm, Side, UnansweredEvaluation
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors as responses
+from apps.responses.announcements import announce
 from tests.apps.pipeline import world
 from tests.apps.pipeline.world import NOW
 from tests.cast import person
@@ -134,6 +135,66 @@ def test_nothing_is_said_about_a_month_after_an_hour(spec: ModelSpec) -> None:
     watched(60, silent=set(range(30)))
     assert heartbeat.availability().share == pytest.approx(0.5)
     assert states(spec)["availability"] == "unknown"
+
+
+def burns(spec: ModelSpec, key: str) -> dict[str, float | None]:
+    found = next(each for each in selectors.objectives([spec]) if each.key == key)
+    return {window: None if rate is None else round(rate, 3) for window, rate in found.burn.items()}
+
+
+def test_minutes_without_a_side_burn_what_availability_may_miss(spec: ModelSpec) -> None:
+    """15 of the last 1,440 minutes, and of 1,500 in all, where 0.5 % may be missed."""
+    watched(1500, silent=set(range(1400, 1415)))
+    assert burns(spec, "availability") == {"24h": 2.083, "7d": 2.0, "30d": 2.0}
+
+
+def test_the_time_of_too_old_windows_burns_what_freshness_may_miss(spec: ModelSpec) -> None:
+    """6 hours that ended two days ago and 2 that go on, of 10 days; another model's are none of this one's."""
+    other = world.company("lending")
+    for minute in (timedelta(days=10), timedelta(minutes=1)):
+        with clock.frozen(NOW - minute):
+            heartbeat.beat(Side.GOVERNANCE)
+    ended = NOW - timedelta(days=2)
+    for model_id, raised, cleared in (
+        (spec.id, ended - timedelta(hours=6), ended),
+        (spec.id, NOW - timedelta(hours=2), None),
+        (other.id, NOW - timedelta(days=9), None),
+    ):
+        Alarm.objects.create(model_id=model_id, kind="stale", message="-", raised_at=raised, cleared_at=cleared)
+    expected = {"24h": 2 / 24, "7d": 8 / (7 * 24), "30d": 8 / (10 * 24)}
+    assert burns(spec, "freshness") == {window: round(share / 0.005, 3) for window, share in expected.items()}
+
+
+def test_late_alerts_burn_what_delivery_may_miss(spec: ModelSpec, settings: Any) -> None:
+    """One of three that are known to be late or in time; the fourth may still arrive in time."""
+    settings.NOTIFICATION_URLS = ["json://127.0.0.1:9/hook"]
+    person("officer")
+    for minutes in (20, 5):
+        with clock.frozen(NOW - timedelta(minutes=minutes)):
+            announce(
+                model=spec,
+                key=f"alert-{minutes}",
+                title="-",
+                body="-",
+                severity="low",
+                path="/",
+                detected_at=clock.now(),
+            )
+    assert burns(spec, "delivery") == {"24h": 33.333, "7d": 33.333, "30d": 33.333}
+
+
+def test_unknown_attributes_burn_what_coverage_may_miss(spec: ModelSpec) -> None:
+    frame = world.people(200, unknown=0.3)
+    world.send_events(spec, frame)
+    world.send_attributes(frame)
+    world.compute()
+    unknown = 1 - frame["known"].mean()
+    assert burns(spec, "coverage")["7d"] == round(unknown / 0.1, 3)
+
+
+def test_nothing_burns_before_anything_was_measured(spec: ModelSpec) -> None:
+    for each in selectors.objectives([spec]):
+        assert set(each.burn.values()) == {None}
 
 
 def test_queues_say_what_waits_and_since_when(spec: ModelSpec) -> None:

@@ -29,7 +29,7 @@ from apps.responses.channels import Letter, channel_of
 from apps.responses.delivery import LEASE, MOST_ATTEMPTS, pause_after
 from apps.responses.models import Notification, OutboxMessage
 from apps.responses.services import deliver, message_resend, notifications_read
-from tests.apps.responses.worlds import HOUR, NOON, answer, answer_hours, look
+from tests.apps.responses.worlds import NOON, answer, answer_hours, look
 from tests.cast import Cast, model
 
 HOOK = "json://127.0.0.1:9/hook?token=s3cret"
@@ -123,22 +123,28 @@ def test_each_channel_gets_the_message_and_no_address_is_stored(spec: ModelSpec,
     assert messages[0].body.endswith("/models/claims-triage/")
 
 
+def times(minutes: int, within: int = 15) -> dict[str, tuple[float, int, int]]:
+    """By kind of channel, as of so many minutes after noon: the slowest, how many are judged, how many were late."""
+    with clock.frozen(NOON + timedelta(minutes=minutes)):
+        found = selectors.delivery_times({"24h": timedelta(hours=24)}, within=timedelta(minutes=within))
+    return {each.channel.split("-")[0]: (each.slowest, each.counted, each.late) for each in found}
+
+
 def test_without_a_channel_the_inbox_is_the_delivery(spec: ModelSpec) -> None:
     answer(spec, look(spec, detected_at=NOON + timedelta(minutes=4)))
-    (delivery,) = selectors.delivery_times(NOON)
-    assert (delivery.channel, delivery.seconds) == ("inbox", 60.0)
-    assert selectors.delivery_times(NOON + HOUR) == ()
+    assert times(6) == {"inbox": (60.0, 1, 0)}
+    assert times(60 * 25) == {}
 
 
 def test_the_time_to_delivery_is_kept(spec: ModelSpec, hooked: None) -> None:
     answer(spec, look(spec, detected_at=NOON + timedelta(minutes=4)))
-    assert [each.seconds for each in selectors.delivery_times(NOON)] == [60.0, None]
+    assert times(6) == {"inbox": (60.0, 1, 0), "json": (120.0, 0, 0)}
+    assert times(18)["json"] == (840.0, 0, 0)
+    assert times(19)["json"] == (900.0, 1, 1)
     with clock.frozen(NOON + timedelta(minutes=9)):
         assert deliver(send=lambda url, letter: "") == 1
-    assert {each.channel.split("-")[0]: each.seconds for each in selectors.delivery_times(NOON)} == {
-        "inbox": 60.0,
-        "json": 300.0,
-    }
+    assert times(19) == {"inbox": (60.0, 1, 0), "json": (300.0, 1, 0)}
+    assert times(19, within=5)["json"] == (300.0, 1, 1)
 
 
 def test_a_refused_message_is_tried_again_later_and_later(spec: ModelSpec, hooked: None) -> None:
