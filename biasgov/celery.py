@@ -82,5 +82,10 @@ app.conf.beat_schedule = {
         "schedule": 3600.0,
         "options": {"expires": 600},
     },
+    "forget which forms were sent": {
+        "task": "governance.forget_forms",
+        "schedule": 3600.0,
+        "options": {"expires": 600},
+    },
     "forget old answers": {"task": "governance.forget_answers", "schedule": 3600.0, "options": {"expires": 600}},
 }

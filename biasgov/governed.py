@@ -78,6 +78,7 @@ _QUEUE = "work that waits, no decision"
 _DATA = "what models and stewards send; read and counted under audited vault reads"
 
 UNGOVERNED: dict[str, str] = {
+    "accounts_sent_form": "which forms were carried out; what they did is audited there",
     "account_emailaddress": _THIRD_PARTY,
     "account_emailconfirmation": _THIRD_PARTY,
     "api_idempotentanswer": "answers that are given again",

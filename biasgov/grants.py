@@ -28,6 +28,7 @@ GRANTS: dict[str, dict[str, str]] = {
         "account_emailaddress": READ,
         "accounts_invitation": "SELECT, INSERT, UPDATE (used_at, revoked_at)",
         "accounts_role_term": WRITE,
+        "accounts_sent_form": "SELECT, INSERT, DELETE",
         "accounts_user": "SELECT, INSERT, UPDATE",
         "accounts_user_groups": "SELECT, INSERT, DELETE",
         "accounts_user_user_permissions": READ,

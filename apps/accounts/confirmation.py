@@ -104,8 +104,15 @@ def is_ours(request: HttpRequest, address: str | None) -> bool:
     )
 
 
+def is_undone(response: HttpResponseBase) -> bool:
+    """Whether an answer leads to confirm first, so that what was sent was not carried out."""
+    return getattr(response, "undone", False)
+
+
 def _lead(request: HttpRequest, address: str) -> HttpResponse:
     """An HTMX fragment makes the whole page go there."""
     if request.headers.get("HX-Request"):
         return HttpResponse(status=401, headers={"HX-Redirect": address})
-    return HttpResponseRedirect(address)
+    answer = HttpResponseRedirect(address)
+    answer.undone = True  # type: ignore[attr-defined]
+    return answer

@@ -68,3 +68,16 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"invitation {self.pk} of {self.person_id}"
+
+
+class SentForm(models.Model):
+    """A form that was sent, so that it is carried out once (see `replays`)."""
+
+    digest = models.BinaryField(primary_key=True, max_length=32)
+    sent_at = models.DateTimeField(default=clock.now, db_index=True)
+
+    class Meta:
+        db_table = "accounts_sent_form"
+
+    def __str__(self) -> str:
+        return f"a form sent at {self.sent_at:%Y-%m-%d %H:%M}"

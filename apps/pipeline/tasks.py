@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apps.accounts.replays import forms_forget
 from apps.approvals import services as approvals
 from apps.audit.sealing import log_seal
 from apps.audit.verification import verification_continue
@@ -107,6 +108,11 @@ def advance_approvals() -> None:
 @door("governance.advance_board")
 def advance_board() -> None:
     board.cases_advance()
+
+
+@door("governance.forget_forms")
+def forget_forms() -> None:
+    forms_forget()
 
 
 @door("governance.forget_uploads")

@@ -37,7 +37,7 @@ from apps.responses.services import silence_set, status_acknowledge
 from apps.retraining.services import retraining_check, retraining_release_request
 from tests.apps.incidents.test_complaints import recorded
 from tests.apps.incidents.test_opening import escalate
-from tests.apps.responses.worlds import answer, look
+from tests.apps.responses.worlds import RUN_IDS, answer, look
 from tests.board import members, opened
 from tests.cast import Cast, confirmed, model, signed_in
 
@@ -269,7 +269,7 @@ def there(world: ModelSpec, db: None, settings: Any) -> World:
     model("lending", owner="stranger")
     owned, officer, now = cast.owned, cast.officer, clock.now()
     answer(owned, look(owned, window="30d", severity="medium", as_of=now), at=now)
-    incident = Incident.objects.get(pk=escalate(cast, "APAC").incident_id)
+    incident = Incident.objects.get(pk=escalate(cast, "APAC", run_id=next(RUN_IDS)).incident_id)
     case = opened("incident", incident.pk)
     status_acknowledge(model=owned, actor="token:a", gateway="eu-1", sequence=0)
     held = [
@@ -359,6 +359,22 @@ def test_strangers_get_nowhere_and_do_nothing(there: World, part: str) -> None:
             if entries().count() != before:
                 done.append(f"{method} {address}")
     assert let_in == []
+    assert done == []
+
+
+def test_no_form_is_taken_without_the_token_of_its_page(there: World) -> None:
+    """A form from another site, or of a session that is over: nobody is let through, who has business there neither."""
+    taken, done = [], []
+    for route, page in PAGES.items():
+        browser = there.browser(page.rightful or "officer")
+        browser.handler.enforce_csrf_checks = True
+        before = entries().count()
+        given = browser.post(there.address(route), SENT)
+        if given.status_code not in (403, 404, 405):
+            taken.append(f"{route}: {given.status_code}")
+        if entries().count() != before:
+            done.append(route)
+    assert taken == []
     assert done == []
 
 

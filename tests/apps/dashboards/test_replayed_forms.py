@@ -1,0 +1,136 @@
+"""Forms that are sent again: by a double click, by going back, by two requests at once, and without their token."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from apps.accounts.models import SentForm, User
+from apps.accounts.replays import SENT_BEFORE, forms_forget
+from apps.approvals.models import Approval
+from apps.common import clock
+from apps.incidents.models import Complaint
+from apps.responses.models import Restriction
+from apps.responses.services import restriction_confirm
+from tests.apps.audit.log import sealed, written
+from tests.apps.responses.worlds import answer, look
+from tests.cast import Cast, confirmed
+
+pytestmark = pytest.mark.django_db
+
+COMPLAINT = {
+    "model": "claims-triage",
+    "source": "customer",
+    "channel": "mail",
+    "rule": "rg-271-30",
+    "summary": "Rated low for no reason that I was told.",
+}
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    return Cast.assemble()
+
+
+def browser(who: User) -> Client:
+    """A browser that is asked for the token of its forms, as every real one is."""
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(who, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def token(client: Client, page: str) -> str:
+    """That of the forms of a page, as it is loaded now."""
+    found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', client.get(page).content.decode())
+    assert found is not None
+    return found[1]
+
+
+def new_complaint() -> str:
+    return f"{reverse('complaint-new')}?model=claims-triage"
+
+
+def test_the_same_form_is_carried_out_once(cast: Cast) -> None:
+    client = browser(cast.officer)
+    form = COMPLAINT | {"csrfmiddlewaretoken": token(client, new_complaint())}
+    first, second = (client.post(reverse("complaint-new"), form) for _ in range(2))
+    assert Complaint.objects.count() == 1
+    assert first["Location"] == reverse("complaint", args=[Complaint.objects.get().pk])
+    assert second.status_code == 302
+    assert SENT_BEFORE in client.get(first["Location"]).content.decode()
+
+
+def test_who_loads_the_page_again_may_mean_it_again(cast: Cast) -> None:
+    client = browser(cast.officer)
+    for _ in range(2):
+        client.post(reverse("complaint-new"), COMPLAINT | {"csrfmiddlewaretoken": token(client, new_complaint())})
+    assert Complaint.objects.count() == 2
+
+
+def test_what_was_not_carried_out_may_be_sent_again_as_it_is(cast: Cast) -> None:
+    """A form of a person who had to confirm first; and one that was refused, once the reason is gone."""
+    spec, now = cast.owned, clock.now()
+    answer(spec, look(spec, window="30d", severity="medium", as_of=now), at=now)
+    client, page = browser(cast.officer), reverse("model", args=[spec.slug])
+    form = {"reason": "Version 1.2 is out.", "csrfmiddlewaretoken": token(client, page)}
+    address = reverse("restriction-lift", args=[spec.slug])
+    assert client.post(address, form)["Location"].startswith(reverse("confirm"))
+    confirmed(client)
+    restriction_confirm(restriction_id=Restriction.objects.get().pk, person=cast.officer)
+    client.post(address, form)
+    assert Approval.objects.filter(kind="restriction_lift").count() == 1
+    client.post(address, form)
+    assert Approval.objects.filter(kind="restriction_lift").count() == 1
+    assert SENT_BEFORE in client.get(page).content.decode()
+
+
+def test_a_file_is_given_as_often_as_it_is_asked_for(cast: Cast, settings: Any, tmp_path: Path) -> None:
+    settings.AUDIT_TREE_HEADS = tmp_path / "tree-heads.jsonl"
+    written()
+    sealed()
+    client = browser(cast.auditor)
+    form = {"csrfmiddlewaretoken": token(client, reverse("audit"))}
+    for _ in range(2):
+        assert "attachment" in client.post(reverse("audit-export"), form)["Content-Disposition"]
+
+
+def test_another_persons_form_is_another_form(cast: Cast) -> None:
+    for who in (cast.officer, cast.compliance):
+        client = browser(who)
+        client.post(reverse("complaint-new"), COMPLAINT | {"csrfmiddlewaretoken": token(client, new_complaint())})
+    assert Complaint.objects.count() == 2
+
+
+def test_forms_are_forgotten_after_a_day(cast: Cast) -> None:
+    client = browser(cast.officer)
+    client.post(reverse("complaint-new"), COMPLAINT | {"csrfmiddlewaretoken": token(client, new_complaint())})
+    assert (forms_forget(), SentForm.objects.count()) == (0, 1)
+    with clock.frozen(clock.now() + timedelta(days=1, minutes=1)):
+        assert (forms_forget(), SentForm.objects.count()) == (1, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_at_once_one_is_carried_out() -> None:
+    client = browser(Cast.assemble().officer)
+    form = COMPLAINT | {"csrfmiddlewaretoken": token(client, new_complaint())}
+    cookies = client.cookies
+
+    def send(_: int) -> int:
+        mine = Client(enforce_csrf_checks=True)
+        mine.cookies = cookies
+        try:
+            return mine.post(reverse("complaint-new"), form).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        assert set(pool.map(send, range(16))) == {302}
+    assert Complaint.objects.count() == 1
