@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.db.models import Aggregate, Count, F, FloatField, Func, Q, QuerySet
@@ -77,7 +78,7 @@ def delivery_times(windows: Mapping[str, timedelta], *, within: timedelta) -> tu
     """
     now = clock.now()
     starts = [now - length for length in windows.values()]
-    asked = {
+    asked: dict[str, Any] = {
         "inbox": IN_APP,
         "digest": DIGEST,
         "now": now,
