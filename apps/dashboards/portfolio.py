@@ -95,7 +95,7 @@ def status_of(row: PortfolioRow | None, fresh: Freshness) -> Badge:
     if row is None or not row.runs:
         return Badge("stale", "no data yet")
     if fresh.state != "met":
-        return Badge("stale", f"no data for {_age(fresh)}")
+        return Badge("stale", "not computed yet" if fresh.age is None else f"no data for {_age(fresh)}")
     day = row.runs.get("24h")
     if max(run.n for run in row.runs.values()) == 0:
         return Badge("stale", "no data for 30 d")

@@ -36,6 +36,7 @@ def test_every_page_is_accessible_and_fits(opened: Opened, hiring: ModelSpec, li
         f"{model}?attribute=sex*region": "Intersections",
         f"/runs/{run}/": "Compared with the bounds",
         "/health/": "objectives are kept",
+        "/reports/": "By model and attribute",
     }
     page = opened("/", scheme=scheme)
     for path, words in pages.items():
