@@ -205,7 +205,7 @@ def _past(home: Path, children: Children, *, say: Callable[[str], None]) -> None
     wait_until_done(lambda: _revive(home, children), done=Backlog.is_computed)
     began = time.monotonic()
     tell()
-    say(f"The last week of security triage is told after {time.monotonic() - began:.0f} seconds.")
+    say(f"The last weeks of security triage are told after {time.monotonic() - began:.0f} seconds.")
 
 
 def _requests(home: Path, children: Children, *, say: Callable[[str], None]) -> None:

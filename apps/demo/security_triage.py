@@ -29,7 +29,7 @@ APAC_EXCESS = 1.63
 OTHERS_EXCESS = 1.10
 """False negative rates after the update, relative to North America's: APAC as reported, EMEA and LATAM assumed."""
 
-UPDATED_BEFORE_ANCHOR = timedelta(days=8)
+UPDATED_BEFORE_ANCHOR = timedelta(days=24)
 FEATURES_SENT = 0.10
 """Share of events that carry their features."""
 

@@ -1,18 +1,16 @@
-"""What the people of the demo did about security triage in the last week, told once, at the times at which they did it.
+"""What the people of the demo did about security triage in the last weeks, told once, each at its time.
 
 The pipeline has computed the past when this begins, and nobody has answered it. Each evaluation is answered at its own
-moment, by the code that answers live ones; in between the people act through the services that the pages call, each as
-their role allows. So the ladder climbs the night after the update, and everything has the time at which it happened:
-restriction, incident, the board's two decisions, the lift, and the moment at which the ladder climbs again, since
-nobody has mended the model. Nothing is written past a service.
+moment, by the code that answers live ones, and deadlines pass; in between the people act through the services that the
+pages call, on working days and each as their role allows. So the ladder climbs by its own rules, from the alert in the
+days after the update to the restriction and, when the deadline has passed with nothing mended, to the board; and the
+lift comes a few days before today. Nothing is written past a service.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -24,115 +22,79 @@ from apps.approvals import services as approvals
 from apps.board import selectors as board_read
 from apps.board import services as board
 from apps.common import clock
-from apps.demo.errors import StuckError
+from apps.demo.past import Past, working_day
 from apps.incidents import selectors as incidents_read
 from apps.incidents import services as incidents
-from apps.pipeline import answering
 from apps.registry import selectors as registry
-from apps.registry.spec import ModelSpec
 from apps.responses import selectors as responses_read
 from apps.responses import services as responses
 
 TRIAGE: Final = "security-triage"
-ANSWERED_AFTER: Final = timedelta(minutes=10)
-"""How long after the end of its windows an evaluation of the past is answered."""
-ESCALATE: Final = "escalate"
-"""The rung from which no deadline lifts a finding any further."""
 
 
 @transaction.atomic
 def tell() -> None:
     """Tell it as a whole or not at all; harmless where it has been told.
 
-    Raises StuckError where the ladder did not climb in the night after the update.
+    Raises StuckError where the ladder did not climb as high as that.
     """
     spec = registry.model_spec(TRIAGE)
     if responses_read.restriction_moments(spec.id):
         return
-    past = Past(spec, clock.now())
+    past = Past(spec, now=clock.now())
     cast = {name: person(name) for name in ("ines", "omar", "carla", "bela", "noor", "emil")}
-    incident_id = _restrict(past, cast)
+    _notice(past, cast)
+    incident_id = past.until(lambda: incidents_read.incidents(model_id=spec.id), "opened an incident")[0].id
     build_id = _investigate(past, cast, incident_id)
     _decide(past, cast, incident_id)
     _remedy(past, cast, incident_id, build_id)
     _lift(past, cast)
-    past.answer_until(past.now)
+    _take_up_others(past, cast, incident_id)
+    past.pass_until(past.now)
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """The days before `now`, which pass a second time, moment after moment."""
-
-    spec: ModelSpec
-    now: datetime
-
-    @contextmanager
-    def at(self, days_ago: int, hour: int, minute: int) -> Iterator[None]:
-        """Hold the clock at a moment, not before the last one; what ended before it has been answered."""
-        midnight = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
-        moment = midnight - timedelta(days=days_ago) + timedelta(hours=hour, minutes=minute)
-        self.answer_until(moment)
-        with clock.frozen(moment):
-            yield
-
-    def answer_until(self, moment: datetime) -> None:
-        """Let happen what was due before, at its time: evaluations are answered, deadlines pass, the board meets."""
-        while (due := min(self._due(), default=moment)) < moment:
-            with clock.frozen(due):
-                if due in self._answers():
-                    answering.answer_next(self.spec.id)
-                answering.deadlines_enforce()
-                board.cases_advance()
-
-    def _due(self) -> list[datetime]:
-        found = responses_read.open_findings([self.spec.id])
-        return [
-            *self._answers(),
-            *(each.deadline_at for each in found if each.deadline_at and each.tier != ESCALATE),
-        ]
-
-    def _answers(self) -> list[datetime]:
-        as_of = answering.oldest_waiting(self.spec.id)
-        return [as_of + ANSWERED_AFTER] if as_of else []
-
-
-def _restrict(past: Past, cast: Mapping[str, User]) -> int:
-    """The officer finds in the morning what the night brought; the incident's number."""
-    with past.at(7, 8, 40):
-        proposed = responses_read.restriction_of(past.spec.id)
-        opened = incidents_read.incidents(model_id=past.spec.id)
-        if proposed is None or not opened:
-            raise StuckError(f"The update of {past.spec.slug} did not make the ladder climb: there is nothing to tell.")
-        for finding in responses_read.open_findings([past.spec.id]):
-            responses.finding_acknowledge(finding_id=finding.id, person=cast["ines"])
+def _notice(past: Past, cast: Mapping[str, User]) -> None:
+    """The officer sees the alert and looks closer; when the ladder proposes a restriction, she confirms it."""
+    past.until(lambda: responses_read.open_findings([past.spec.id]), "opened a finding")
+    with past.at(8, 40):
+        _acknowledge(past, cast["ines"])
+    proposed = past.until(lambda: responses_read.restriction_of(past.spec.id), "proposed a restriction")
+    with past.at(8, 50):
+        _acknowledge(past, cast["ines"])
         responses.restriction_confirm(
             restriction_id=proposed.id,
             person=cast["ines"],
             note="Analysts read reports in the order of arrival until the update is understood.",
         )
-    return opened[-1].id
+
+
+def _acknowledge(past: Past, person: User) -> None:
+    for finding in responses_read.open_findings([past.spec.id]):
+        if finding.acknowledged_at is None:
+            responses.finding_acknowledge(finding_id=finding.id, person=person)
 
 
 def _investigate(past: Past, cast: Mapping[str, User], incident_id: int) -> int:
     """The officer leads, names the cause and puts it before the board; the number of what the owner is to do first."""
     ines, omar, carla = cast["ines"], cast["omar"], cast["carla"]
-    with past.at(7, 9, 15):
+    with past.at(9, 15):
+        _acknowledge(past, ines)
         incidents.incident_move(incident_id=incident_id, person=ines, event="investigation_started")
         build = incidents.action_add(
             incident_id=incident_id,
             person=ines,
             title="Build the model on scikit-learn 1.4.2 again and put it through the gate",
             owner=omar,
-            due_at=clock.now() + timedelta(days=3),
+            due_at=clock.now() + timedelta(days=14),
         )
         incidents.action_add(
             incident_id=incident_id,
             person=ines,
             title="Pin the libraries of the build, and compare the scores of two builds before a release",
             owner=omar,
-            due_at=clock.now() + timedelta(days=12),
+            due_at=clock.now() + timedelta(days=28),
         )
-    with past.at(7, 14, 5):
+    with past.at(14, 5):
         row = incidents_read.incident(incident_id)
         if row is None:
             raise LookupError(incident_id)
@@ -140,7 +102,7 @@ def _investigate(past: Past, cast: Mapping[str, User], incident_id: int) -> int:
             incident_id=incident_id,
             person=ines,
             seen=row.revision,
-            title=row.title,
+            title="Critical reports from APAC are missed since version 2.3.1",
             summary=row.summary,
             severity=row.severity,
             lead=ines,
@@ -148,14 +110,15 @@ def _investigate(past: Past, cast: Mapping[str, User], incident_id: int) -> int:
             explanation="The classifier was rebuilt on scikit-learn 1.5.0, on whose defaults it had relied. Critical "
             "reports from the region with the fewest training examples fell below the cut-off first.",
         )
-    with past.at(7, 15, 30):
+    with past.at(15, 30):
         case_id = board_read.cases_about("incident", incident_id)[0].id
         board.paper_add(
             case_id=case_id,
             person=ines,
             title="What happened after the update",
-            text="In the hours after the update the share of critical reports that were rated low rose in every "
-            "region, and most in APAC. The runs that show it are frozen in the incident's evidence.",
+            text="Since the update the share of critical reports that are rated low has risen in every region, and "
+            "most in APAC. The model is restricted and not mended. The runs that show it are frozen in the incident's "
+            "evidence.",
         )
         board.condition_add(
             case_id=case_id,
@@ -164,7 +127,7 @@ def _investigate(past: Past, cast: Mapping[str, User], incident_id: int) -> int:
             owner=omar,
             hours=80,
         )
-    with past.at(7, 16, 30):
+    with past.at(16, 30):
         board.voting_open(case_id=case_id, person=carla)
     return build.pk
 
@@ -173,9 +136,10 @@ def _decide(past: Past, cast: Mapping[str, User], incident_id: int) -> None:
     """The board votes on the incident; meanwhile somebody complains."""
     ines, carla = cast["ines"], cast["carla"]
     case_id = board_read.cases_about("incident", incident_id)[0].id
-    with past.at(6, 9, 40):
+    past.day = working_day(past.day, 1)
+    with past.at(9, 40):
         _vote(case_id, cast["bela"], "for", "The restriction has to stay until a build has passed for every region.")
-    with past.at(6, 10, 20):
+    with past.at(10, 20):
         complaint = incidents.complaint_record(
             model=past.spec,
             actor=carla.actor,
@@ -188,18 +152,19 @@ def _decide(past: Past, cast: Mapping[str, User], incident_id: int) -> None:
             attribute=past.spec.attribute_names[0],
         )
         incidents.complaint_examine(complaint_id=complaint.pk, person=carla)
-    with past.at(6, 10, 45):
+    with past.at(10, 45):
         incidents.complaint_link(complaint_id=complaint.pk, person=ines, incident_id=incident_id)
-    with past.at(6, 11, 5):
+    with past.at(11, 5):
         _vote(case_id, cast["noor"], "for", "Reports that are missed in one region harm everybody who relies on them.")
-    with past.at(6, 13, 20):
+    with past.at(13, 20):
         _vote(case_id, cast["emil"], "abstain", "I would have liked to hear the analysts of the region first.")
 
 
 def _remedy(past: Past, cast: Mapping[str, User], incident_id: int, build_id: int) -> None:
     """The new build is not good enough; what is done until there is a better one, and what that costs."""
     ines, omar = cast["ines"], cast["omar"]
-    with past.at(5, 15, 30):
+    past.day = working_day(past.lift, -1)
+    with past.at(8, 30):
         incidents.action_end(
             action_id=build_id,
             person=omar,
@@ -207,14 +172,14 @@ def _remedy(past: Past, cast: Mapping[str, User], incident_id: int, build_id: in
             outcome="Built as 2.3.2. The gate passes it for North America and EMEA and cannot judge it for LATAM: the "
             "test set holds too few reports from there. It is not released until it can.",
         )
-    with past.at(4, 9, 30):
+    with past.at(9, 30):
         incidents.incident_move(incident_id=incident_id, person=ines, event="remediation_started")
         incidents.incident_note(
             incident_id=incident_id,
             person=omar,
             text="From today a second analyst reads what is rated low. Nothing is closed on the model's word alone.",
         )
-    with past.at(4, 16, 45):
+    with past.at(9, 45):
         incidents.cost_book(
             incident_id=incident_id,
             person=ines,
@@ -229,7 +194,7 @@ def _remedy(past: Past, cast: Mapping[str, User], incident_id: int, build_id: in
 
 def _lift(past: Past, cast: Mapping[str, User]) -> None:
     """The officer asks, compliance signs, and the board, which has a say after an escalation, decides."""
-    with past.at(3, 10, 0):
+    with past.at(10, 0):
         asked = responses.lift_request(
             model_id=past.spec.id,
             person=cast["ines"],
@@ -237,30 +202,60 @@ def _lift(past: Past, cast: Mapping[str, User]) -> None:
             "wait longer than a report may. Should the next days be in breach again, the ladder says so.",
         )
         board.cases_advance()
-    with past.at(3, 11, 30):
+    with past.at(11, 30):
         approvals.approval_sign(
             approval_id=asked.id, person=cast["carla"], digest=asked.digest, confirmed_at=clock.now()
         )
-    with past.at(3, 15, 0):
+    with past.at(15, 0):
         case_id = board_read.cases_about("approval", asked.id)[0].id
         board.voting_open(case_id=case_id, person=cast["carla"])
-    with past.at(2, 9, 30):
+    past.day = past.lift
+    with past.at(9, 30):
         _vote(case_id, cast["bela"], "for", "A person reads what the model puts aside; that is what I wanted to know.")
-    with past.at(2, 11, 0):
+    with past.at(11, 0):
         _vote(case_id, cast["noor"], "against", "Two readers tire. I would wait for the build.")
-    with past.at(2, 14, 0):
+    with past.at(14, 0):
         _vote(case_id, cast["emil"], "for", "I have heard the analysts of the region. They can do it for two weeks.")
 
 
+def _take_up_others(past: Past, cast: Mapping[str, User], incident_id: int) -> None:
+    """Findings that opened later are another cause to the ladder; people see that it is the same update."""
+    ines, carla = cast["ines"], cast["carla"]
+    others = [row for row in incidents_read.incidents(model_id=past.spec.id) if row.id != incident_id]
+    with past.at(15, 0):
+        for row in others:
+            incidents.incident_move(incident_id=row.id, person=ines, event="investigation_started")
+            incidents.incident_change(
+                incident_id=row.id,
+                person=ines,
+                seen=row.revision + 1,
+                title="More groups are in breach since version 2.3.1",
+                summary=row.summary,
+                severity=row.severity,
+                lead=ines,
+                causes=["library_change"],
+                explanation=f"The same update as in incident {incident_id}, seen later and in other groups.",
+            )
+    with past.at(15, 30):
+        for row in others:
+            case = board_read.cases_about("incident", row.id)[0]
+            if case.state == "convened":
+                board.voting_open(case_id=case.id, person=carla)
+            for name in ("bela", "noor", "emil"):
+                _vote(case.id, cast[name], "for", "As we have decided on the first incident of this update.")
+
+
 def _vote(case_id: int, member: User, choice: str, reason: str) -> None:
+    """Once the time of a vote is over, the vote that makes the quorum decides, and no later one is taken."""
     case = board_read.case(case_id)
     if case is None:
         raise LookupError(case_id)
-    board.vote_cast(
-        case_id=case_id,
-        person=member,
-        choice=choice,
-        reason=reason,
-        digest=case.digest,
-        confirmed_at=clock.now(),
-    )
+    if case.row.state == "voting":
+        board.vote_cast(
+            case_id=case_id,
+            person=member,
+            choice=choice,
+            reason=reason,
+            digest=case.digest,
+            confirmed_at=clock.now(),
+        )

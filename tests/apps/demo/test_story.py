@@ -15,6 +15,7 @@ from apps.board import selectors as board
 from apps.common import clock
 from apps.demo import story
 from apps.demo.errors import StuckError
+from apps.demo.past import ANSWERED_AFTER
 from apps.demo.people import people_create
 from apps.incidents import selectors as incidents
 from apps.pipeline import answering
@@ -45,12 +46,12 @@ def triage(db: None) -> Iterator[ModelSpec]:
 
 def test_the_ladder_climbs_and_the_people_bring_it_down_at_their_times(triage: ModelSpec) -> None:
     story.tell()
-    morning, lifted = TODAY - timedelta(days=7) + timedelta(hours=8, minutes=40), TODAY - timedelta(days=2, hours=-14)
+    morning, lifted = TODAY - timedelta(days=7) + timedelta(hours=8, minutes=50), TODAY - timedelta(days=2, hours=-14)
     moments = responses.restriction_moments(triage.id)
     assert [(at, in_force) for at, in_force, _ in moments] == [(morning, True), (lifted, False)]
     incident = incidents.incidents(model_id=triage.id)[-1]
     assert (incident.state, incident.lead) == ("remediating", "Ines Okafor")
-    assert incident.opened_at == TODAY - timedelta(days=7) + story.ANSWERED_AFTER
+    assert incident.opened_at == TODAY - timedelta(days=7) + ANSWERED_AFTER
     assert board.cases_about("incident", incident.id)[0].state == "decided"
     lift = approvals.approvals(kind="restriction_lift")[0]
     assert (lift.state, lift.requester) == ("effective", "Ines Okafor")
@@ -97,5 +98,5 @@ def test_a_model_that_stayed_within_its_bounds_has_no_story(db: None) -> None:
     people_create(PASSWORD)
     with clock.frozen(NOW):
         company(story.TRIAGE, policy=POLICY)
-        with pytest.raises(StuckError, match="did not make the ladder climb"):
+        with pytest.raises(StuckError, match="has not opened a finding"):
             story.tell()
