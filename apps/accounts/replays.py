@@ -1,4 +1,4 @@
-"""A form is carried out once, however often it is sent: by a double click, by *Back*, or by who has overheard it.
+"""A form is carried out once, however often it is sent: by a double click, by a reload, or by who has overheard it.
 
 Each rendering of a page puts another token against forged requests into its forms. So two requests that agree in token,
 address and content are one and the same form, and who means it a second time has loaded the page a second time.

@@ -5,6 +5,7 @@ Everything that happens to one request happens one after the other: each verb ho
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +25,8 @@ from apps.common import clock
 from apps.common.errors import Refused
 from apps.registry.selectors import slug_of
 from biasgov.audit.encoding import plain
+
+logger = logging.getLogger(__name__)
 
 CONFIRMED_FOR = timedelta(minutes=5)
 """How long ago a person who signs may have proved who they are."""
@@ -251,21 +254,31 @@ def approvals_void(*, kind: str, subject: str, reason: str, actor: str) -> int:
 
 
 def approvals_advance(*, limit: int = 500) -> int:
-    """Let what has waited too long expire and what was signed for a later moment become effective; how many moved."""
+    """Let what has waited too long expire and what was signed for a later moment become effective; how many moved.
+
+    Each request is a transaction of its own, and one that fails does not hold up the others.
+    """
     now = clock.now()
     due = Approval.objects.filter(state=states.SUBMITTED, expires_at__lte=now)
     signed = Approval.objects.filter(state=states.SIGNED, effective_from__lte=now)
-    moved = 0
-    for approval_id in [*due.values_list("pk", flat=True)[:limit], *signed.values_list("pk", flat=True)[:limit]]:
+    ids = [*due.values_list("pk", flat=True)[:limit], *signed.values_list("pk", flat=True)[:limit]]
+    return sum(_advanced(approval_id, now) for approval_id in ids)
+
+
+def _advanced(approval_id: int, now: datetime) -> bool:
+    try:
         with transaction.atomic():
             row = _held(approval_id)
             if row.state == states.SUBMITTED and row.expires_at and row.expires_at <= now:
                 _step(row, "expired", SYSTEM, decided_at=now)
-                moved += 1
             elif row.state == states.SIGNED:
                 _step(row, "became_effective", SYSTEM)
-                moved += 1
-    return moved
+            else:
+                return False
+    except Exception:
+        logger.exception("Advancing request %s failed.", approval_id)
+        return False
+    return True
 
 
 def _bring_about(row: Approval, actor: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.http import Http404
 from apps.accounts.models import User
 from apps.accounts.roles import BOARD, COMPLIANCE
 from apps.accounts.services import person_create, role_revoke
-from apps.approvals import selectors, services
+from apps.approvals import kinds, selectors, services
 from apps.approvals.models import Approval
 from apps.approvals.selectors import ApprovalView
 from apps.audit.selectors import entries
@@ -152,6 +153,18 @@ def test_a_request_expires(cast: Cast, effects: Effects) -> None:
         assert services.approvals_advance() == 1
         assert services.approvals_advance() == 0
     assert selectors.approval(view.id).state == "expired"
+
+
+def test_a_request_that_cannot_end_does_not_keep_the_others_from_ending(cast: Cast, effects: Effects) -> None:
+    def broken(view: ApprovalView, actor: str) -> None:
+        if view.id == first.id:
+            raise LookupError("what it is about is gone")
+
+    kinds.register(replace(kinds.kind(MATTER), ended=broken))
+    first, second = asked(cast), asked(cast)
+    with clock.frozen(clock.now() + timedelta(days=8)):
+        assert services.approvals_advance() == 1
+    assert [selectors.approval(each.id).state for each in (first, second)] == ["submitted", "expired"]
 
 
 def test_what_is_signed_for_later_becomes_effective_then(cast: Cast, effects: Effects) -> None:

@@ -1,4 +1,4 @@
-"""Forms that are sent again: by a double click, by going back, by two requests at once, and without their token."""
+"""Forms that are sent again: one after the other, all at once, after a refusal, and without their token."""
 
 from __future__ import annotations
 
@@ -107,6 +107,17 @@ def test_another_persons_form_is_another_form(cast: Cast) -> None:
         client = browser(who)
         client.post(reverse("complaint-new"), COMPLAINT | {"csrfmiddlewaretoken": token(client, new_complaint())})
     assert Complaint.objects.count() == 2
+
+
+def test_a_form_that_is_too_old_is_not_carried_out_and_says_so(cast: Cast) -> None:
+    """Its page was loaded before the person signed in anew, which changes the token."""
+    client = browser(cast.officer)
+    old = token(client, new_complaint())
+    client.logout()
+    client.force_login(cast.officer, backend="django.contrib.auth.backends.ModelBackend")
+    given = client.post(reverse("complaint-new"), COMPLAINT | {"csrfmiddlewaretoken": old})
+    assert (given.status_code, Complaint.objects.count()) == (403, 0)
+    assert "Nothing was done. Load the page again" in given.content.decode()
 
 
 def test_forms_are_forgotten_after_a_day(cast: Cast) -> None:
