@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -98,14 +99,18 @@ def _gate(given: argparse.Namespace) -> int:
         traceback.print_exc()
         print("biasgov gate: this is a fault of the gate and says nothing about the data", file=sys.stderr)
         return BAD_INPUT
-    print(_printable(terminal(report)))
+    _tell(terminal(report))
     return report.exit_code
 
 
-def _printable(text: str) -> str:
-    """What the terminal's encoding can show: a level that it cannot must not end the command as a broken bound does."""
+def _tell(text: str) -> None:
+    """Print what the terminal's encoding can show, to whoever still reads: neither may change the exit code."""
     encoding = sys.stdout.encoding or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except BrokenPipeError:
+        # What is left in the buffer would be tried again at the end of the process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

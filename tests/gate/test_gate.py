@@ -306,17 +306,34 @@ def test_a_group_of_the_population_that_stays_away_is_a_shift(gate: Gate) -> Non
     assert only(gate.report, "selection_rate", "Other")["gap"] == "no_events"
 
 
+COMMAND = [sys.executable, "-m", "biasgov.cli", "gate", "data.csv", "--policy", "policy.yaml", "--junit", "out.xml"]
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.getcwd(), **more}
+
+
+def test_a_reader_that_has_gone_changes_no_exit_code(gate: Gate) -> None:
+    for frame, expected in ((people(), 0), (people(women=0.3, men=0.6), 1)):
+        frame.to_csv(gate.folder / "data.csv", index=False)
+        (gate.folder / "policy.yaml").write_text(yaml.safe_dump(POLICY))
+        told = subprocess.Popen(
+            COMMAND, cwd=gate.folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        assert told.stdout is not None
+        assert told.stderr is not None
+        told.stdout.close()
+        with told.stderr as errors:
+            assert errors.read() == b""
+        assert told.wait() == expected
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_a_level_that_the_terminal_cannot_show_changes_no_exit_code(gate: Gate, encoding: str) -> None:
     people().replace({"sex": {"Female": "女"}}).to_csv(gate.folder / "data.csv", index=False)
     (gate.folder / "policy.yaml").write_text(yaml.safe_dump(POLICY))
-    command = [sys.executable, "-m", "biasgov.cli", "gate", "data.csv", "--policy", "policy.yaml", "--junit", "out.xml"]
     told = subprocess.run(
-        command,
-        cwd=gate.folder,
-        capture_output=True,
-        check=False,
-        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": os.getcwd()},
+        COMMAND, cwd=gate.folder, capture_output=True, check=False, env=environment(PYTHONIOENCODING=encoding)
     )
     assert told.returncode == 0
     assert b"\\u5973" in told.stdout
