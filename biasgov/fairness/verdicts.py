@@ -190,7 +190,7 @@ def decide_by_window(windows: Mapping[str, Sequence[Result]]) -> dict[str, tuple
             window, verdict = None, None
             if result.verdict in ("within", "breach"):
                 window, verdict = name, result.verdict
-            elif result.verdict == "inconclusive" and result.measurement.known:
+            elif result.verdict == "inconclusive":
                 for wider in range(place + 1, len(names)):
                     there = by_key[wider].get(result.key)
                     if there is not None and there.verdict in ("within", "breach"):

@@ -59,6 +59,14 @@ def test_attributes_known_for_less_than_four_fifths_are_named():
     assert quality(selection_cube({"A": (10, 80), "unknown": (1, 20)}), plan).low_coverage == ()
 
 
+def test_an_intersection_is_not_named_where_each_of_its_attributes_is_known_enough():
+    place = np.arange(100)
+    rows = {"sex": np.where(place < 15, 2, 0), "race": np.where(place >= 85, 3, 0), "decision": place % 2}
+    found = quality(count(rows | {"outcome": place % 2, "score": np.full(100, np.nan)}), PLAN)
+    assert (found.coverage["sex"], found.coverage["sex*race"]) == (0.85, 0.70)
+    assert found.low_coverage == ()
+
+
 def test_bounds_without_unknown_are_the_value_and_without_reference_open():
     bounds = parity_ratio_bounds((30, 100), (50, 100), (0, 0))
     assert bounds.low == bounds.value == bounds.high == pytest.approx(0.6)

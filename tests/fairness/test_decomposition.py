@@ -43,6 +43,12 @@ def test_mix_and_rate_add_up_to_the_difference(rows: list[tuple[int, int, int, i
     assert (turned.mix, turned.rate) == (pytest.approx(-split.mix, abs=1e-12), pytest.approx(-split.rate, abs=1e-12))
 
 
+def test_a_segment_that_one_group_never_enters_is_all_mix() -> None:
+    split = kitagawa(selected=[10, 30], total=[50, 50], reference_selected=[20, 0], reference_total=[100, 0])
+    assert (split.mix, split.rate) == (pytest.approx(0.2), pytest.approx(0))
+    assert split.mix_by_segment == pytest.approx((-0.1, 0.3))
+
+
 @given(st.lists(st.tuples(*[st.integers(0, 40)] * 4), min_size=1, max_size=6), st.booleans())
 def test_the_stratified_test_is_that_of_statsmodels(rows: list[tuple[int, int, int, int]], correction: bool) -> None:
     a, b, c, d = np.array(rows).T

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from biasgov.fairness.change_parts import Side, parts
 from biasgov.fairness.cube import CubeSchema, OutcomeCube
 from biasgov.fairness.disparity_changes import DisparityChange, disparity_changes
+from biasgov.fairness.disparity_series import RATES, Steps
 from biasgov.fairness.period_counts import PeriodCounts
 from biasgov.fairness.policy import Plan
 
@@ -99,6 +101,40 @@ def test_simpsons_paradox_is_named() -> None:
     assert change.rate > 0 > change.mix
     assert change.mix + change.rate == pytest.approx(change.after - change.before)
     assert change.reverses
+
+
+def test_rates_that_hardly_moved_the_other_way_are_no_paradox() -> None:
+    after = day(
+        ("NA", "female", 100, 20), ("NA", "male", 100, 60), ("APAC", "female", 180, 38), ("APAC", "male", 20, 12)
+    )
+    (change,) = of_region([mixed(100)] * 18 + [after] * 12)
+    assert change.rate is not None
+    assert 0 < change.rate < 0.1 * (change.before - change.after)
+    assert not change.reverses
+
+
+def test_half_of_a_short_window_is_its_baseline() -> None:
+    (change,) = of_region([usual()] * 8 + [usual(20)] * 4)
+    assert change.at == 8
+
+
+def test_outcomes_that_are_seldom_known_are_compared_with_what_is_usual() -> None:
+    days = [usual_labelled(48, 0.5)] * 18 + [usual_labelled(10, 0.5)] * 12
+    assert {each.metric for each in found(days) if each.attribute == "region"} == {
+        RATIO,
+        "equal_opportunity_difference",
+        "fpr_gap",
+    }
+
+
+def test_a_step_of_a_ratio_holds_five_expected_decisions_and_nobody_selected_is_a_number() -> None:
+    x, n = np.array(([2] * 5 + [0] * 5) * 2), np.full(20, 50)
+    steps = Steps.join(RATES[0], x, n, np.full(20, 25), n)
+    assert (steps.n >= 5 / 0.02).all()
+    assert len(steps) == 4
+    value, error = steps.series(slice(0, 2))
+    assert value.tolist() == pytest.approx([math.log(k / 250.5) - math.log(125.5 / 250.5) for k in (10.5, 0.5) * 2])
+    assert np.isfinite(error).all()
 
 
 def test_the_declared_segment_is_taken_even_if_another_explains_more() -> None:

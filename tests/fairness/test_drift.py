@@ -47,6 +47,17 @@ def test_an_unshifted_window_has_an_interval_from_zero_and_no_verdict_against_it
     assert 0 < found.high < 0.2
 
 
+def test_far_from_no_shift_the_interval_is_that_of_the_delta_method_about_the_index_without_its_bias():
+    counts = np.repeat([30, 2], 10)
+    n, p, q = counts.sum(), np.full(20, 0.05), counts / counts.sum()
+    found = shift(p, counts, confidence=0.95)
+    slope = np.log(q / p) + 1 - p / q
+    deviation = np.sqrt(((q * slope**2).sum() - (q * slope).sum() ** 2) / n)
+    assert found.value == pytest.approx(index(p, q))
+    assert found.low == pytest.approx(found.value - 19 / n - 1.959964 * deviation, abs=1e-6)
+    assert found.high == pytest.approx(found.value - 19 / n + 1.959964 * deviation, abs=1e-6)
+
+
 def test_a_category_never_expected_is_finite():
     found = shift([0.0, 1.0], [30, 70], confidence=0.95)
     smoothed = np.array([0.5, 100.5]) / 101

@@ -23,6 +23,8 @@ def test_consistency_by_hand() -> None:
     found = individual_fairness_distance(features, [1, 1, 0, 0, 0, 1], neighbours=2)
     expected = np.mean([0.5, 0.5, 1.0, 0.5, 0.5, 1.0])
     assert found.distance == pytest.approx(expected)
+    half = 1.959964 * np.sqrt((4 / 36 + 2 / 9) / 6 / 5)
+    assert (found.low, found.high) == pytest.approx((expected - half, expected + half), abs=1e-6)
 
 
 def test_features_count_the_same_whatever_their_unit() -> None:

@@ -19,6 +19,7 @@ from biasgov.fairness.intervals import (
     ratio_of_rates,
     wilson,
 )
+from biasgov.fairness.significance import homogeneity
 
 Z = normal_quantile(0.95)
 
@@ -155,6 +156,24 @@ def test_cramers_v_inverts_the_distribution_up_to_where_the_approximation_begins
     root = math.sqrt(10_001.0 - 3)
     assert above == pytest.approx([(root - Z) / math.sqrt(50_000), (root + Z) / math.sqrt(50_000)], abs=1e-12)
     assert stats.ncx2.cdf(9_999.99, 4, 50_000 * below[0] ** 2) == pytest.approx(0.975, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "rates"),
+    [([100, 100], [0.3, 0.3]), ([300, 100], [0.5, 0.3]), ([200] * 5, [0.2, 0.3, 0.3, 0.3, 0.4])],
+)
+def test_the_interval_of_cramers_v_covers_that_of_the_population(sizes, rates):
+    n, p = np.array(sizes), np.array(rates)
+    overall = (n * p).sum() / n.sum()
+    truth = math.sqrt((n * (p - overall) ** 2).sum() / (n.sum() * overall * (1 - overall)))
+    rng = np.random.default_rng(3)
+    found = []
+    for _ in range(400):
+        statistic, freedom, _ = homogeneity(rng.binomial(n, p), n)
+        found.append(cramers_v(statistic, freedom, int(n.sum()), 0.95))
+    low, high = np.array(found).T
+    assert np.mean((low <= truth + 1e-9) & (truth <= high + 1e-9)) >= 0.92
+    assert np.mean(low > truth + 1e-9) <= 0.045
 
 
 def test_cramers_v_reaches_zero_without_evidence():

@@ -19,7 +19,7 @@ def test_montgomerys_example_signals_at_observation_29() -> None:
 
 def test_a_fall_is_found_like_a_rise() -> None:
     mirrored = cusum(20 - np.array(MONTGOMERY), target=10, sigma=1)
-    assert (mirrored.signal, mirrored.direction) == (28, -1)
+    assert (mirrored.signal, mirrored.direction, mirrored.change) == (28, -1, 22)
 
 
 def test_an_hour_without_measurement_changes_nothing() -> None:
@@ -40,6 +40,26 @@ def test_page_hinkley_finds_a_rise_and_not_a_fall() -> None:
     assert 100 < signal < 115
     assert statistic[:100].max() < 1e-9
     assert page_hinkley(np.concatenate([risen, steady]), delta=0.05, threshold=5)[0] is None
+
+
+def test_page_hinkley_is_the_recursion_that_never_falls_below_zero() -> None:
+    series = np.concatenate([np.random.default_rng(5).normal(level, 1, 60) for level in (2, 0, 3)])
+    signal, statistic = page_hinkley(series, delta=0.1, threshold=20)
+    reached = [0.0]
+    for place, value in enumerate(series):
+        reached.append(max(0.0, reached[-1] + value - series[: place + 1].mean() - 0.1))
+    assert statistic == pytest.approx(reached[1:])
+    assert signal == next(place for place, value in enumerate(reached[1:]) if value > 20)
+    assert signal > 120
+
+
+def test_a_baseline_of_few_values_is_itself_uncertain() -> None:
+    """Two values of standard error 1: what follows is measured in steps of the square root of 1.5."""
+    assert change_point([0, 0, *[1.2] * 10], [1] * 12, baseline=2) is None
+    found = change_point([0, 0, *[1.2] * 11, *[3.0] * 5], [1] * 18, baseline=2)
+    assert found is not None
+    assert (found.index, found.noticed, found.before) == (2, 12, 0)
+    assert found.after == pytest.approx((11 * 1.2 + 5 * 3.0) / 16)
 
 
 def test_change_point_names_where_a_ratio_began_to_fall() -> None:
