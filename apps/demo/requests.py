@@ -1,8 +1,9 @@
-"""What the people of the demo have asked for: changes of thresholds, and a look into the vault.
+"""What the people of the demo have asked for: changes of thresholds, a look into the vault, and a vote of the board.
 
 Told once the workers run, since a proposal needs its back-test: one change comes into force, one is rejected, and a
-relaxation and a request for access wait for compliance. Whoever asks does not sign. What an interrupted start has
-asked for already is not asked again.
+relaxation and a request for access wait for compliance. Whoever asks does not sign. The board has a vote before it,
+on what the ladder has escalated about the estimates of income. What an interrupted start has asked for already is not
+asked again.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ from apps.approvals import selectors as approvals_read
 from apps.approvals import services as approvals
 from apps.approvals.selectors import ApprovalView
 from apps.approvals.states import DRAFT, SUBMITTED
+from apps.board import selectors as board_read
+from apps.board import services as board
 from apps.common import clock
 from apps.common.errors import Refused
 from apps.demo.errors import StuckError
+from apps.incidents import selectors as incidents
 from apps.registry import selectors as registry
 from apps.thresholds import selectors as thresholds_read
 from apps.thresholds import services as thresholds
@@ -31,7 +35,7 @@ from biasgov.fairness.policy import Bound, Policy
 
 Found = TypeVar("Found")
 PATIENCE: Final = 300.0
-"""Seconds that a back-test may take."""
+"""Seconds that a back-test, or the board's convening, may take."""
 LOOK_EVERY: Final = 1.0
 CLAIMS, INCOME = "claims-triage", "income"
 
@@ -43,6 +47,7 @@ def ask(watch: Callable[[], object]) -> None:
     """
     _thresholds(watch)
     _access()
+    _vote(watch)
 
 
 def _thresholds(watch: Callable[[], object]) -> None:
@@ -83,6 +88,17 @@ def _access() -> None:
         "within a month.",
         hours=24,
     )
+
+
+def _vote(watch: Callable[[], object]) -> None:
+    """Compliance opens the board's vote on the first incident of income, where there is one."""
+    found = incidents.incidents(model_id=registry.model_spec(INCOME).id)
+    if not found:
+        return
+    about = found[-1].id
+    case = _wait(lambda: board_read.cases_about("incident", about), watch, "the board's case")[0]
+    if case.state == "convened":
+        board.voting_open(case_id=case.id, person=person("carla"))
 
 
 def _proposed(

@@ -95,9 +95,10 @@ def _investigate(past: Past, cast: Mapping[str, User], incident_id: int) -> int:
             due_at=clock.now() + timedelta(days=28),
         )
     with past.at(14, 5):
-        row = incidents_read.incident(incident_id)
-        if row is None:
+        detail = incidents_read.incident_detail(incident_id)
+        if detail is None:
             raise LookupError(incident_id)
+        row = detail.row
         incidents.incident_change(
             incident_id=incident_id,
             person=ines,
@@ -110,6 +111,13 @@ def _investigate(past: Past, cast: Mapping[str, User], incident_id: int) -> int:
             explanation="The classifier was rebuilt on scikit-learn 1.5.0, on whose defaults it had relied. Critical "
             "reports from the region with the fewest training examples fell below the cut-off first.",
         )
+        for each in detail.clocks:
+            incidents.clock_set_aside(
+                clock_id=each.id,
+                person=ines,
+                note="Nobody's health, property or rights were harmed as far as we know. To be asked again if a "
+                "complaint says otherwise.",
+            )
     with past.at(15, 30):
         case_id = board_read.cases_about("incident", incident_id)[0].id
         board.paper_add(
@@ -125,7 +133,7 @@ def _investigate(past: Past, cast: Mapping[str, User], incident_id: int) -> int:
             person=carla,
             title="Show the board a gate report of the next build, by region, before it is released",
             owner=omar,
-            hours=80,
+            hours=160,
         )
     with past.at(16, 30):
         board.voting_open(case_id=case_id, person=carla)
@@ -146,8 +154,8 @@ def _decide(past: Past, cast: Mapping[str, User], incident_id: int) -> None:
             person=carla,
             source="customer",
             channel="mail",
-            summary="A customer in the region writes that a report of an intrusion was closed as low on the day of the "
-            "update, and that nobody called back.",
+            summary="A customer in the region writes that a report of an intrusion was closed as low a few days after "
+            "the update, and that nobody called back.",
             received_at=clock.now() - timedelta(hours=2),
             attribute=past.spec.attribute_names[0],
         )
@@ -202,12 +210,19 @@ def _lift(past: Past, cast: Mapping[str, User]) -> None:
             "wait longer than a report may. Should the next days be in breach again, the ladder says so.",
         )
         board.cases_advance()
+        case_id = board_read.cases_about("approval", asked.id)[0].id
+        board.paper_add(
+            case_id=case_id,
+            person=cast["ines"],
+            title="How the second reading works",
+            text="Two analysts share a list of what the model rated low. Who reads second does not see what the first "
+            "one thought. What they find is counted every day, by region, in the incident's timeline.",
+        )
     with past.at(11, 30):
         approvals.approval_sign(
             approval_id=asked.id, person=cast["carla"], digest=asked.digest, confirmed_at=clock.now()
         )
     with past.at(15, 0):
-        case_id = board_read.cases_about("approval", asked.id)[0].id
         board.voting_open(case_id=case_id, person=cast["carla"])
     past.day = past.lift
     with past.at(9, 30):

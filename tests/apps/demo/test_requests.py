@@ -10,12 +10,16 @@ from apps.accounts.selectors import person
 from apps.accounts.services import ownership_grant
 from apps.approvals import selectors as approvals
 from apps.approvals.selectors import ApprovalView
+from apps.board.selectors import votes_waiting_for
+from apps.board.services import cases_advance
 from apps.common import clock
 from apps.demo import requests
 from apps.demo.errors import StuckError
 from apps.demo.people import people_create
+from apps.incidents.services import incident_open
 from apps.pipeline import backtest
 from apps.registry.models import MonitoredModel
+from apps.registry.selectors import model_spec
 from apps.thresholds.selectors import newest_version
 from biasgov.fairness import budget as simulated
 from biasgov.fairness.policy import Bound, Policy
@@ -37,11 +41,20 @@ def models(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         for slug in (requests.CLAIMS, requests.INCOME):
             model = MonitoredModel.objects.get(pk=company(slug, policy=POLICY).id)
             ownership_grant(person=person("omar"), model=model, actor="system:tests")
+        incident_open(
+            model=model_spec(requests.INCOME),
+            title="Women are estimated lower",
+            summary="In every month.",
+            severity="critical",
+            origin="escalation",
+            actor="system:tests",
+        )
         yield
 
 
 def worker() -> None:
-    """The round that the requests wait for."""
+    """The rounds that the requests wait for."""
+    cases_advance()
     with side("compute"):
         backtest.backtest_next()
 
@@ -65,6 +78,7 @@ def test_one_change_is_in_force_one_rejected_and_the_rest_waits_for_compliance(m
     assert bound["equalized_odds_difference"].upper == 0.04
     waiting: tuple[ApprovalView, ...] = approvals.approvals_waiting_for(person("carla"))
     assert {each.requester for each in waiting} == {"Omar Haddad", "Dana Whitlock"}
+    assert [case.title for case in votes_waiting_for(person("noor"))] == ["Women are estimated lower"]
 
 
 def test_what_an_interrupted_start_has_asked_for_is_not_asked_again(models: None) -> None:
