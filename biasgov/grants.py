@@ -137,6 +137,7 @@ GRANTS: dict[str, dict[str, str]] = {
         "audit_node": APPEND,
         "audit_pending": "SELECT, DELETE",
         "auth_group": READ,
+        "cube.digest_key": READ,
         "cube.hour_cube": "SELECT, INSERT, DELETE",
         "cube.told_edge": WRITE,
         "django_content_type": READ,

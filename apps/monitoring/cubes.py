@@ -7,6 +7,7 @@ of blocks are kept in memory under the digests of their cubes: what the database
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,7 +62,8 @@ class CountedHour:
 class WindowCube:
     """The sum of a window's hour cubes, the people in it, how many cubes, their digest, and events by version id.
 
-    `days` holds the same events by UTC day, in order of time; a day may come in several parts.
+    `digest` is keyed: runs tell it, and who knows whose events there were must not be able to try which attributes
+    give it. `days` holds the same events by UTC day, in order of time; a day may come in several parts.
     """
 
     window: str
@@ -146,7 +148,7 @@ def _key(item: tuple[Key, Counted]) -> Key:
 
 
 def _sums(model_id: int, as_of: datetime, schema: CubeSchema) -> dict[str, WindowCube]:
-    listed = _list(model_id, as_of - LONGEST, as_of)
+    listed, key = _list(model_id, as_of - LONGEST, as_of), _digest_key()
     found: dict[str, WindowCube] = {}
     inner, inner_start = Counted(OutcomeCube.empty(schema), People.nobody(schema)), as_of
     days: list[tuple[date, OutcomeCube]] = []
@@ -161,7 +163,7 @@ def _sums(model_id: int, as_of: datetime, schema: CubeSchema) -> dict[str, Windo
         for each in inside:
             versions[each.version_id] = versions.get(each.version_id, 0) + each.n
         found[window] = WindowCube(
-            window, start, as_of, inner.cube, inner.people, len(inside), _digest(inside), versions, tuple(days)
+            window, start, as_of, inner.cube, inner.people, len(inside), _told(key, inside), versions, tuple(days)
         )
         inner_start = start
     return found
@@ -213,16 +215,24 @@ def _digest_of(body: bytes, people: bytes) -> bytes:
 
 
 def _name(block: Sequence[_Listed]) -> str:
-    return _digest(block)
+    return hashlib.sha256(_content(block)).hexdigest()
 
 
-def _digest(listed: Sequence[_Listed]) -> str:
-    """SHA-256 over (hour as Unix seconds / 3600, version id, cube digest) in order of hour and version."""
-    content = hashlib.sha256()
-    for each in listed:
-        content.update(b"%d/%d/" % (each.hour.timestamp() // HOUR.total_seconds(), each.version_id))
-        content.update(each.digest)
-    return content.hexdigest()
+def _told(key: bytes, listed: Sequence[_Listed]) -> str:
+    return hmac.digest(key, _content(listed), "sha256").hex()
+
+
+def _content(listed: Sequence[_Listed]) -> bytes:
+    """Hour as Unix seconds / 3600, version id and digest of every cube, in order of hour and version."""
+    return b"".join(
+        b"%d/%d/" % (each.hour.timestamp() // HOUR.total_seconds(), each.version_id) + each.digest for each in listed
+    )
+
+
+def _digest_key() -> bytes:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT content FROM cube.digest_key")
+        return bytes(cursor.fetchone()[0])
 
 
 class _Cache:
