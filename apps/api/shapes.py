@@ -264,8 +264,6 @@ class ChangeAnswer(Struct, frozen=True):
     noticed_at: datetime
     before: float
     after: float
-    n_before: int
-    n_after: int
     mix: float | None
     rate: float | None
     segment: str | None

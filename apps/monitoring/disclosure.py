@@ -49,6 +49,7 @@ HIDDEN_FIELDS = (
     "least_cell",
     "details",
 )
+_SIDES = ("n_before", "n_after")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +151,9 @@ def disclosed(document: Mapping[str, Any], hidden: Hidden) -> dict[str, Any]:
     """A run's document with every hidden figure taken out. Harmless when repeated.
 
     A hidden result becomes ``suppressed: true`` with its figures None. The group's label coverage, parity bounds,
-    reliability curve and changes go too. A bin of a curve with fewer than ten events keeps its number and nothing
-    else, and where its content would follow from the others, so does the smallest of those.
+    reliability curve and changes go too, and changes that rest on fewer than ten events on a side. A bin of a curve
+    with fewer than ten events keeps its number and nothing else, and where its content would follow from the others,
+    so does the smallest of those.
     """
     quality = document["quality"]
     coverage = _covered(document["coverage"], hidden)
@@ -177,7 +179,7 @@ def disclosed(document: Mapping[str, Any], hidden: Hidden) -> dict[str, Any]:
         },
     }
     if "changes" in document:
-        told["changes"] = [each for each in document["changes"] if not _speaks_of_hidden(each, hidden)]
+        told["changes"] = [_change(each) for each in document["changes"] if not _rests_on_few(each, hidden)]
     if "family" in document:
         family = document["family"]
         results = [each for each in family["results"] if not _speaks_of_hidden(each, hidden)]
@@ -222,6 +224,16 @@ def _beside_hidden(document: Mapping[str, Any], hidden: Hidden) -> frozenset[tup
 
 def _speaks_of_hidden(each: Mapping[str, Any], hidden: Hidden) -> bool:
     return hidden.hides(attribute=each["attribute"], group=each["group"], reference=each["reference"], least_n=None)
+
+
+def _rests_on_few(change: Mapping[str, Any], hidden: Hidden) -> bool:
+    sides = (change.get(side, SMALLEST_SHOWN) for side in _SIDES)
+    return _speaks_of_hidden(change, hidden) or min(sides) < SMALLEST_SHOWN
+
+
+def _change(change: Mapping[str, Any]) -> dict[str, Any]:
+    """Without how many there were on either side: that would be two more windows, which nothing is held against."""
+    return {name: value for name, value in change.items() if name not in _SIDES}
 
 
 def _curve(bins: list[Mapping[str, Any]], *, whole: bool) -> list[dict[str, Any]]:

@@ -84,7 +84,7 @@ def test_the_run_names_the_day_and_the_cause(spec: ModelSpec) -> None:
     assert change["mix"] + change["rate"] == pytest.approx(change["after"] - change["before"])
     assert change["rate"] / (change["after"] - change["before"]) == pytest.approx(1, abs=0.05)
     assert (change["segment"], change["segment_declared"], change["reverses"]) == ("region", False, False)
-    assert min(change["n_before"], change["n_after"]) >= 10
+    assert not any("n_" in name for name in change), "how many there were on either side would be two more windows"
 
 
 def test_only_the_longest_window_speaks_of_changes(spec: ModelSpec) -> None:
@@ -200,7 +200,7 @@ def declared(*names: str) -> ModelSpec:
 CHANGE = {
     "attribute": "region", "group": "APAC", "reference": "NA", "metric": "demographic_parity_ratio",
     "at": "2026-11-03T00:00:00+00:00", "noticed_at": "2026-11-05T00:00:00+00:00", "before": 0.95, "after": 0.79,
-    "n_before": 500, "n_after": 400, "mix": -0.0192, "rate": -0.1408, "segment": "sex", "segment_declared": True,
+    "mix": -0.0192, "rate": -0.1408, "segment": "sex", "segment_declared": True,
     "reverses": False,
 }  # fmt: skip
 FALL = "The demographic parity ratio of people from APAC began to fall, from 0.95 to 0.79."

@@ -15,7 +15,7 @@ from scipy.optimize import linprog
 from apps.monitoring import documents, tables
 from apps.monitoring.baselines import Declared
 from apps.monitoring.cubes import Counted, Hours, WindowCube
-from apps.monitoring.disclosure import hidden_groups
+from apps.monitoring.disclosure import disclosed, hidden_groups
 from apps.monitoring.evaluation import Inputs, evaluate_windows
 from apps.monitoring.families import Relatives
 from apps.monitoring.people import MOST, People
@@ -159,6 +159,15 @@ def test_large_groups_are_told_as_they_are() -> None:
         if "unknown" not in group.split("*")
     }
     assert known == set()
+
+
+@pytest.mark.parametrize(("before", "told"), [(9, False), (10, True)])
+def test_a_change_that_rests_on_few_is_not_told_and_no_change_says_on_how_many(before: int, told: bool) -> None:
+    cubes = only_a_day(np.arange(80).reshape(1, 80).repeat(3, axis=0) % 2, np.arange(80))
+    change = {"attribute": "sex", "group": "female", "reference": "male", "n_before": before, "n_after": 30}
+    document = {**released(cubes)["30d"], "changes": [change]}
+    found = disclosed(document, hidden_groups(cubes, PLAN)["30d"])["changes"]
+    assert found == ([{"attribute": "sex", "group": "female", "reference": "male"}] if told else [])
 
 
 class Attacker:
