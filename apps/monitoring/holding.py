@@ -5,8 +5,9 @@ compared with gives the group away to the last event. So around one of the two, 
 decided about between the told edges on either side: `Holder` refuses an edge that would cut such a gap shorter. Where
 it refuses one, the groups that are refused with it have partners, as small groups have (`tables.completed`).
 
-A group that is large enough in all three windows was never hidden, has no such gap, and is told as before. The early
-windows of a few hours, of which only a breach is told, are no edges here (docs/disclosure.md says what follows).
+A group that is large enough in all three windows was never hidden, has no such gap, and is told as before. Where an
+early window of a few hours tells its breach, it begins and ends at told edges like any other. What it hides makes no
+hidden edge: nearly every group is small for three hours, and would lose the figures of its day.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from apps.monitoring.tables import (
     known,
     totals,
 )
-from apps.monitoring.windows import LENGTHS, LONGEST
+from apps.monitoring.windows import EARLY, LENGTHS, LONGEST
 from biasgov.fairness.schema import SEPARATOR
 
 Withheld = Mapping[str, Mapping[str, list[int]]]
@@ -56,8 +57,8 @@ class Again:
         self._withheld = withheld
 
     def __call__(self, tables: Mapping[str, Table]) -> None:
-        for window, attributes in self._withheld.items():
-            for names, places in attributes.items():
+        for window in self._withheld.keys() & tables.keys():
+            for names, places in self._withheld[window].items():
                 tables[window].hidden[tuple(names.split(SEPARATOR))].reshape(-1)[places] = True
 
 
@@ -68,7 +69,7 @@ class Holder:
     """
 
     def __init__(self, ledger: Ledger, moment: datetime, between: Callable[[datetime, datetime], Counted]) -> None:
-        self._starts = {window: moment - length for window, length in LENGTHS.items()}
+        self._starts = {window: moment - length for window, length in (EARLY | LENGTHS).items()}
         self._moment, self._before = moment, ledger.opened([moment, *self._starts.values()])
         self._between = cache(between)
         self.after = self._before
@@ -79,7 +80,6 @@ class Holder:
         return sorted({self._moment, *self._starts.values()})
 
     def __call__(self, tables: Mapping[str, Table]) -> None:
-        tables = {window: table for window, table in tables.items() if window in self._starts}
         self.after = self._before.opened([])
         for names in next(iter(tables.values())).hidden:
             flags = {window: table.hidden[names] for window, table in tables.items()}
@@ -108,7 +108,7 @@ class Holder:
 
     def _mark_hidden(self, flags: Mapping[str, Flags], names: Names) -> None:
         for window, hidden in flags.items():
-            for moment in (self._moment, self._starts[window]):
+            for moment in (self._moment, self._starts[window]) if window in LENGTHS else ():
                 self._row(self.after.hidden, moment, names)[...] |= _of_groups(names, hidden)
 
     def _untold(self, moment: datetime, names: Names) -> Flags:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -17,8 +17,8 @@ from apps.monitoring.disclosure import Hidden, hidden_groups
 from apps.monitoring.holding import Again, Holder, Holding, nothing_held
 from apps.monitoring.ledger import Ledger, Shape
 from apps.monitoring.people import People
-from apps.monitoring.tables import lattice
-from apps.monitoring.windows import LENGTHS
+from apps.monitoring.tables import Table, lattice
+from apps.monitoring.windows import EARLY, LENGTHS
 from biasgov.fairness.cube import CubeSchema, OutcomeCube
 from biasgov.fairness.evaluation import Plan
 
@@ -33,6 +33,7 @@ GROUPS = [
 START = datetime(2026, 5, 4, tzinfo=UTC)
 SLOT = timedelta(hours=6)
 """Decisions come in batches; more moments would only make the linear programs larger."""
+ALIGNED = {window: length for window, length in (EARLY | LENGTHS).items() if length >= SLOT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,10 @@ class World:
         cube = OutcomeCube.count(SCHEMA, list(codes), zero.astype(np.uint8), zero, zero.astype(np.float32))
         return Counted(cube, People.count(SCHEMA, list(codes), subjects))
 
-    def windows(self, moment: datetime) -> dict[str, WindowCube]:
+    def windows(self, moment: datetime, hours: bool = False) -> dict[str, WindowCube]:
+        """The windows that are told at a moment; `hours`: its last 6 and 12 hours are in breach by themselves."""
         found: dict[str, WindowCube] = {}
-        for name, length in LENGTHS.items():
+        for name, length in (ALIGNED if hours else LENGTHS).items():
             counted = self.counted(moment - length, moment)
             found[name] = WindowCube(name, moment - length, moment, counted.cube, counted.people, 1, "0", {})
         return found
@@ -75,7 +77,7 @@ class World:
     def of(self, moment: datetime, window: str, group: tuple[int | None, int | None]) -> np.ndarray:
         """Which decisions are those of a group in a window, as a flag for each slot, sex and race."""
         slots = START + SLOT * np.arange(len(self.n))
-        inside = (slots >= moment - LENGTHS[window]) & (slots < moment)
+        inside = (slots >= moment - ALIGNED[window]) & (slots < moment)
         flags = np.zeros(self.n.shape, bool)
         flags[inside] = True
         for axis, level in enumerate(group):
@@ -93,13 +95,13 @@ Told = dict[datetime, dict[str, Hidden]]
 Make = Callable[[Ledger, datetime, Callable[[datetime, datetime], Counted]], Holding]
 
 
-def tell(world: World, make: Make = Holder, moments: list[datetime] | None = None) -> Told:
-    """What is hidden at every moment, each told after those before it in the list."""
+def tell(world: World, make: Make = Holder, in_breach: Callable[[int], bool] = lambda place: False) -> Told:
+    """What is hidden at every moment, each told after those before it; at some the last hours are told as well."""
     ledger = Ledger.empty(Shape.of(SCHEMA, lattice(SCHEMA, PLAN)))
     told: Told = {}
-    for moment in moments or world.moments:
+    for place, moment in enumerate(world.moments):
         holding = make(ledger, moment, world.counted)
-        told[moment] = hidden_groups(world.windows(moment), PLAN, holding)
+        told[moment] = hidden_groups(world.windows(moment, in_breach(place)), PLAN, holding)
         ledger = getattr(holding, "after", ledger)
     return told
 
@@ -135,9 +137,9 @@ class Attacker:
 
 
 def small(world: World, told: Told) -> Iterator[tuple[datetime, str, tuple[int | None, int | None]]]:
-    """Hidden groups of one to nine people."""
+    """Hidden groups of one to nine people in the windows that people read."""
     for moment, windows in told.items():
-        for window, hidden in windows.items():
+        for window, hidden in ((name, windows[name]) for name in LENGTHS):
             for attribute, group in GROUPS:
                 n = int(world.n[world.of(moment, window, group)].sum())
                 if 0 < n < 10:
@@ -157,11 +159,29 @@ def alone(ledger: Ledger, moment: datetime, between: Callable[[datetime, datetim
     return nothing_held
 
 
+class DaysAlone(Holder):
+    """Holds the windows that people read against each other, and lets the last hours tell what they like."""
+
+    def __call__(self, tables: Mapping[str, Table]) -> None:
+        super().__call__({window: table for window, table in tables.items() if window in LENGTHS})
+
+
 # 3, 5, 8 and 10 are worlds in which earlier forms of the rule lost: by the groups of one line, by the sums of pairs.
 @pytest.mark.parametrize("seed", [3, 5, 8, 10])
 def test_an_attacker_with_every_run_cannot_bound_a_hidden_group_within_two(seed: int) -> None:
     world = World.drawn(seed)
     assert narrowest(world, tell(world)) > 4
+
+
+@pytest.mark.parametrize(("seed", "every"), [(2, 1), (5, 1), (3, 3), (8, 3)])
+def test_nor_with_the_last_hours_told_beside_them(seed: int, every: int) -> None:
+    world = World.drawn(seed)
+    assert narrowest(world, tell(world, in_breach=lambda place: place % every == 0)) > 4
+
+
+def test_last_hours_that_are_not_held_against_the_days_give_a_hidden_group_away() -> None:
+    world = World.drawn(2)
+    assert narrowest(world, tell(world, DaysAlone, in_breach=lambda place: True)) <= 4
 
 
 def test_looked_at_one_by_one_the_moments_give_a_hidden_group_away() -> None:
