@@ -3,60 +3,41 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import UUID
+from uuid import uuid4
 
 import pytest
 import redis
 from django.conf import settings
-from django.db import connection
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
 
+from apps.monitoring import documents
+from apps.monitoring.models import MonitoringRun
 from apps.pipeline import services as pipeline
 from apps.registry.spec import ModelSpec
+from apps.vault import receiving
 from apps.vault import services as vault
 from apps.vault.models import VaultErasure, VaultUpload
 from apps.vault.pseudonyms import Pseudonymiser
 from tests.apps.api.door import Caller, caller
 from tests.apps.pipeline import world
+from tests.cast import person, signed_in
+from tests.searching import known_in, traces
 from tests.sides import side
 
 pytestmark = pytest.mark.django_db
 WHO = "Zerlina Quistgaard-7781"
 FEATURE = 918273.6455
-
-
-def traces(value: bytes | UUID | str) -> set[bytes]:
-    """How a value may be written: as it is, in hexadecimal, with hyphens."""
-    if isinstance(value, str):
-        return {value.encode(), value.encode().hex().encode()}
-    known = value if isinstance(value, UUID) else UUID(bytes=value)
-    return {known.bytes, known.hex.encode(), str(known).encode()}
-
-
-def everything() -> Iterator[tuple[str, bytes]]:
-    """The content of every table of every schema, the broker and every file of the home that is not PostgreSQL's."""
-    names = world.rows(
-        "SELECT format('%%I.%%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE c.relkind IN ('r', 'm') AND n.nspname !~ '^pg_cat' AND n.nspname <> 'information_schema'"
-    )
-    for (name,) in names:
-        vault = name.startswith("vault.")
-        with side("compute" if vault else "owner"), connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('biasgov.purpose', %s, true)", ["keys" if vault else ""])
-            cursor.execute(f"SELECT coalesce(string_agg(t::text, E'\\n'), '') FROM {name} t")
-            yield name, cursor.fetchone()[0].encode()
-    broker = redis.Redis.from_url(settings.REDIS_URL)
-    for key in broker.scan_iter():
-        yield f"broker {key!r}", key + bytes(broker.dump(key) or b"")
-    for path in Path(settings.HOME).rglob("*"):
-        if path.is_file() and "postgres" not in path.as_posix():
-            yield str(path), path.read_bytes()
-
-
-def known_in(wanted: set[bytes]) -> set[str]:
-    return {place for place, content in everything() if any(trace in content for trace in wanted)}
+PLANTED = Path(settings.HOME) / "planted.txt"
+RUN = [
+    each.attname
+    for each in MonitoringRun._meta.fields
+    if each.name not in ("id", "revision", "document", "computed_at")
+]
 
 
 def at(minutes: int) -> str:
@@ -103,14 +84,98 @@ def test_a_search_over_everything_finds_nothing_of_an_erased_person(
     wanted = traces(WHO) | traces(pseudonym) | traces(str(FEATURE))
     before = known_in(wanted)
     assert {name.rpartition("_2")[0] or name for name in before} >= {"public.inference_event"}
-    assert "public.inference_event_detail" in before
+    assert {"public.inference_event_detail", "vault.block, opened"} <= before
     with caplog.at_level(logging.DEBUG):
         erase(door)
         world.compute()
     assert known_in(wanted) == set()
-    assert not any(trace.decode(errors="replace") in caplog.text for trace in traces(pseudonym))
+    assert not any(trace.decode(errors="replace") in caplog.text for trace in wanted)
     assert VaultErasure.objects.get().state == "done"
     assert VaultErasure.objects.get().subject is None
+
+
+def in_a_table(trace: str) -> None:
+    VaultErasure.objects.create(actor=trace)
+
+
+def in_a_run(trace: str) -> None:
+    run = MonitoringRun.objects.latest("id")
+    with side("compute"):
+        document = documents.close({"results": [], "note": trace})
+        MonitoringRun.objects.create(
+            **{name: getattr(run, name) for name in RUN}, revision=run.revision + 1, document=document.compressed
+        )
+
+
+def in_the_vault(trace: str) -> None:
+    vault.attributes_upload(actor=world.ACTOR, subjects=[(trace, {"sex": "female"})])
+    world.compute()
+
+
+def in_what_is_sealed(trace: str) -> None:
+    vault.attributes_upload(actor=world.ACTOR, subjects=[(trace, {"sex": "female"})])
+
+
+def in_the_broker(trace: str) -> None:
+    broker().rpush("traces", trace * 40)
+
+
+def in_a_file(trace: str) -> None:
+    PLANTED.write_text(trace)
+
+
+def broker() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL)
+
+
+@pytest.mark.parametrize(
+    ("plant", "place"),
+    [
+        (in_a_table, "public.vault_erasure"),
+        (in_a_run, "run "),
+        (in_the_vault, "vault.block, opened"),
+        (in_what_is_sealed, "vault_upload_part, opened"),
+        (in_the_broker, "broker "),
+        (in_a_file, str(PLANTED)),
+    ],
+)
+def test_the_search_finds_what_was_left_somewhere(
+    plant: Callable[[str], None], place: str, door: Caller, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(lambda: broker().delete("traces"))
+    request.addfinalizer(lambda: PLANTED.unlink(missing_ok=True))
+    # Somebody of this test alone, since the broker's file of changes remembers what was deleted.
+    trace = f"somebody {uuid4()}"
+    wanted = traces(trace) | traces(Pseudonymiser().one(trace))
+    assert known_in(wanted) == set()
+    plant(trace)
+    assert any(each.startswith(place) for each in known_in(wanted))
+
+
+def test_nothing_of_a_refused_file_is_left_anywhere(
+    spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By API and by page: refused at the door, and by the compute side."""
+    monkeypatch.setattr(receiving, "PART", 10)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    good = b"subject_id,sex\n" + b"".join(b"%s %d,female\n" % (WHO.encode(), number) for number in range(25))
+    bad, twice = good + b"somebody,Quistgaard\n", good + b"%s 3,male\n" % WHO.encode()
+    api, steward = caller(), signed_in(person("steward"))
+    with caplog.at_level(logging.DEBUG):
+        for content in (bad, twice):
+            api.send("PUT", f"attribute-uploads/{uuid4()}", content, media_type="text/csv")
+            steward.post(reverse("vault-uploads"), {"form": "csv"})
+            begun = VaultUpload.objects.latest("received_at").pk
+            given = {"file": SimpleUploadedFile("people.csv", content), "complete": "1"}
+            steward.post(reverse("vault-upload-file", args=[begun]), given, follow=True)
+        assert "vault_upload_part, opened" in known_in(traces(Pseudonymiser().one(f"{WHO} 3")))
+        world.compute()
+    assert set(VaultUpload.objects.values_list("state", flat=True)) == {"refused"}
+    wanted = set().union(
+        *(traces(Pseudonymiser().one(f"{WHO} {number}")) for number in range(25)), traces("Quistgaard")
+    )
+    assert known_in(wanted, beside=[tmp_path]) == set()
+    assert not any(trace.decode(errors="replace") in caplog.text for trace in wanted)
 
 
 def test_the_events_of_an_erased_person_still_count_and_belong_to_nobody_else(door: Caller) -> None:
