@@ -42,17 +42,22 @@ def view(endpoints: Mapping[str, Endpoint]) -> Callable[..., HttpResponseBase]:
             bodies.discard(request)
             return Problem.of_refusal(refused).response()
         except (OperationalError, InterfaceError) as error:
-            logger.error("%s %s failed: no database (%s)", request.method, request.path, type(error).__name__)
+            logger.error("%s %s failed: no database (%s)", request.method, _pattern(request), type(error).__name__)
             return Problem(
                 503,
                 "The database is out of reach. Send this again; what was stored already is not stored twice.",
                 headers={"Retry-After": str(RETRY_SECONDS)},
             ).response()
         except Exception:
-            logger.exception("%s %s failed", request.method, request.path)
+            logger.exception("%s %s failed", request.method, _pattern(request))
             return Problem(500, "This failed on our side.").response()
 
     return answer
+
+
+def _pattern(request: HttpRequest) -> str:
+    """The address without what a caller put into it: that may be a person's id."""
+    return request.resolver_match.route if request.resolver_match else "?"
 
 
 def _answer(request: HttpRequest, endpoints: Mapping[str, Endpoint], path: dict[str, str]) -> HttpResponseBase:

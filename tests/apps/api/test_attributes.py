@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from apps.api.calls import attributes
 from apps.pipeline import services as pipeline
 from apps.registry.declarations import AttributeDeclaration
 from apps.registry.services import model_register
@@ -17,7 +18,7 @@ from apps.vault.keys import data_keys
 from apps.vault.models import VaultErasure, VaultUpload
 from apps.vault.pseudonyms import Pseudonymiser
 from apps.vault.purpose import entering
-from tests.apps.api.door import caller, fields_of, problem
+from tests.apps.api.door import Caller, caller, fields_of, problem
 from tests.apps.inference.models import ACTOR
 from tests.sides import side
 
@@ -161,3 +162,19 @@ def test_what_would_be_joined_to_a_damaged_block_is_refused_and_holds_nothing_up
     assert held(sound)["age"] == "young"
     assert VaultUpload.objects.get(pk=first).state == "refused"
     assert VaultUpload.objects.get(pk=second).state == "stored"
+
+
+@pytest.mark.parametrize("fault", ["bound token", "no token", "ours", "odd id"])
+def test_whom_an_erasure_is_about_is_in_no_log(
+    fault: str, spec: ModelSpec, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**_: Any) -> None:
+        raise RuntimeError("a fault of ours")
+
+    who = {"bound token": lambda: caller(model="hiring"), "no token": lambda: Caller(None)}.get(fault, caller)()
+    monkeypatch.setattr(attributes, "erasure_request", broken)
+    with caplog.at_level("DEBUG"):
+        answer = who.send("DELETE", f"attributes/Zerlina{'%07' * (fault == 'odd id')}")
+    assert answer.status_code >= 400
+    assert "attributes/<path:subject_id>" in caplog.text
+    assert "Zerlina" not in caplog.text
