@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -31,7 +31,8 @@ Problems = Mapping[tuple[str, str], str]
 def watch() -> int:
     """Raise an alarm for what is wrong and was not, clear what is right again; answers how many are open.
 
-    A stale model's live windows are marked due, so that the work starts again by itself.
+    A stale model's live windows are marked due, so that the work starts again by itself. While there is no fresh week
+    to ask, alarms about coverage stay as they are.
     """
     heartbeat.beat(Side.GOVERNANCE)
     heartbeat.prune()
@@ -42,14 +43,13 @@ def watch() -> int:
     latest = monitoring.latest_runs_of(identities)
     raised = 0
     for spec in specs:
-        problems = {
-            **_stale(freshness[spec.id], waiting.get(spec.id)),
-            **_uncovered(latest.get(spec.id, {}).get("7d")),
-        }
-        if (Alarm.Kind.STALE.value, "") in problems:
+        problems = _stale(freshness[spec.id], waiting.get(spec.id))
+        if problems:
             verbs.evaluations_mark_live(model_ids=[spec.id])
-        _reconcile(spec, problems)
-        raised += len(problems)
+        week = latest.get(spec.id, {}).get("7d")
+        fresh = week is not None and clock.now() - week.as_of <= RECENT
+        uncovered = _uncovered(week) if week is not None and fresh else {}
+        raised += _reconcile(spec, {**problems, **uncovered}, unknown=() if fresh else (Alarm.Kind.COVERAGE,))
     return raised
 
 
@@ -59,8 +59,7 @@ def watch_log() -> int:
     Asked on the web side, which can check a signature and not make one.
     """
     problems = {(Alarm.Kind.AUDIT.value, kind): message for kind, message in log_faults().items()}
-    _reconcile(None, problems)
-    return len(problems)
+    return _reconcile(None, problems)
 
 
 def _stale(found: monitoring.Freshness, due_since: datetime | None) -> Problems:
@@ -74,29 +73,39 @@ def _stale(found: monitoring.Freshness, due_since: datetime | None) -> Problems:
     return {(Alarm.Kind.STALE.value, ""): message}
 
 
-def _uncovered(run: monitoring.RunRow | None) -> Problems:
-    if run is None or run.n < FEWEST_EVENTS or clock.now() - run.as_of > RECENT:
+def _uncovered(week: monitoring.RunRow) -> Problems:
+    if week.n < FEWEST_EVENTS:
         return {}
+    low = {
+        name: f"{share:.0%}" for name, share in week.coverage.items() if share is not None and share < COVERAGE_ALERT
+    }
+    if None in week.coverage.values():
+        # Where a small group would follow from the share, the run tells no more than that it is low.
+        document = monitoring.run_document(week.id) or {}
+        untold = {name for name in document["quality"]["low_coverage"] if week.coverage.get(name) is None}
+        low |= dict.fromkeys(sorted(untold), "too few")
     return {
         (Alarm.Kind.COVERAGE.value, attribute): (
-            f"{attribute} is known for {share:.0%} of the {run.n:,} events of the last 7 days, less than "
+            f"{attribute} is known for {share} of the {week.n:,} events of the last 7 days, less than "
             f"{COVERAGE_ALERT:.0%}: results may speak for the known only."
         )
-        for attribute, share in run.coverage.items()
-        if share is not None and share < COVERAGE_ALERT
+        for attribute, share in low.items()
     }
 
 
 @transaction.atomic
-def _reconcile(spec: ModelSpec | None, problems: Problems) -> None:
-    now = clock.now()
+def _reconcile(spec: ModelSpec | None, problems: Problems, *, unknown: Sequence[str] = ()) -> int:
+    """Open alarms are those of `problems`, and those of `unknown` kinds that were open; answers how many."""
+    now, stay = clock.now(), 0
     model_id, subject = (spec.id, f"model:{spec.slug}") if spec else (None, "audit:log")
     known = {
         (alarm.kind, alarm.attribute): alarm
         for alarm in Alarm.objects.select_for_update(of=("self",)).filter(model_id=model_id, cleared_at=None)
     }
     for key, alarm in known.items():
-        if key not in problems:
+        if key[0] in unknown:
+            stay += 1
+        elif key not in problems:
             Alarm.objects.filter(pk=alarm.pk, cleared_at=None).update(cleared_at=now)
             audit.append(actor="system:pipeline", action=f"alarm.{alarm.kind}_cleared", subject=subject)
     for (kind, attribute), message in problems.items():
@@ -120,3 +129,4 @@ def _reconcile(spec: ModelSpec | None, problems: Problems) -> None:
             detected_at=now,
             roles=(OFFICER,) if spec else (OFFICER, COMPLIANCE, AUDITOR),
         )
+    return len(problems) + stay

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from apps.accounts.services import ownership_grant
 from apps.audit.models import AuditEntry
 from apps.common import clock
 from apps.inference import services as inference
@@ -15,12 +16,15 @@ from apps.monitoring import selectors as monitoring
 from apps.monitoring.models import MonitoringDue
 from apps.pipeline import answering, heartbeat, selectors, watching
 from apps.pipeline.models import Alarm, Side, UnansweredEvaluation
+from apps.registry.models import MonitoredModel
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors as responses
 from apps.responses.announcements import announce
+from apps.responses.services import deliver
 from tests.apps.pipeline import world
 from tests.apps.pipeline.world import NOW
-from tests.cast import person
+from tests.apps.responses.receivers import hook
+from tests.cast import Cast, person
 from tests.sides import side
 
 pytestmark = pytest.mark.django_db
@@ -30,6 +34,11 @@ pytestmark = pytest.mark.django_db
 def spec(db: None) -> Iterator[ModelSpec]:
     with clock.frozen(NOW):
         yield world.company()
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    return Cast.assemble()
 
 
 def states(spec: ModelSpec) -> dict[str, str]:
@@ -111,6 +120,57 @@ def test_coverage_below_four_fifths_is_a_data_quality_alarm(spec: ModelSpec) -> 
     world.compute()
     watching.watch()
     assert alarms(spec) == []
+
+
+def test_a_coverage_alarm_reaches_the_officer_the_owner_and_the_channels_of_the_house(
+    cast: Cast, settings: Any
+) -> None:
+    with clock.frozen(NOW), hook() as receiver:
+        settings.NOTIFICATION_URLS, settings.WEBHOOK_SECRET = [f"signed+{receiver.url}"], f"whsec_{'A' * 32}"
+        spec = world.company()
+        ownership_grant(person=cast.owner, model=MonitoredModel.objects.get(pk=spec.id), actor="system:tests")
+        frame = world.people(200, unknown=0.3)
+        world.send_events(spec, frame)
+        world.send_attributes(frame)
+        world.compute()
+        watching.watch()
+        watching.watch()
+        while deliver():
+            pass
+        for told in (cast.officer, cast.owner):
+            titles = [each.title for each in responses.notifications(told, unread_only=True)]
+            assert sorted(titles) == [
+                "Hiring: attributes missing (region)",
+                "Hiring: attributes missing (sex)",
+            ]
+        assert not responses.notifications(cast.outsider, unread_only=True)
+    assert len(receiver.received) == 2
+    for _, body in receiver.received:
+        assert f"is known for {frame['known'].mean():.0%} of the 200 events" in body.decode()
+
+
+def test_a_stall_does_not_clear_a_coverage_alarm(spec: ModelSpec) -> None:
+    frame = world.people(200, unknown=0.3)
+    world.send_events(spec, frame)
+    world.send_attributes(frame)
+    world.compute()
+    watching.watch()
+    with clock.frozen(NOW + timedelta(hours=5)):
+        assert watching.watch() == 3
+        assert alarms(spec) == ["coverage", "coverage", "stale"]
+        assert not AuditEntry.objects.filter(action="alarm.coverage_cleared").exists()
+
+
+def test_an_attribute_of_which_hardly_anybody_is_known_alarms_without_its_share(spec: ModelSpec) -> None:
+    frame = world.people(200)
+    frame["known"] = frame["subject"].isin(frame["subject"].unique()[:3])
+    world.send_events(spec, frame)
+    world.send_attributes(frame)
+    world.compute()
+    assert set(monitoring.latest_runs(spec.id)["7d"].coverage.values()) == {None}
+    watching.watch()
+    assert alarms(spec) == ["coverage", "coverage"]
+    assert all("is known for too few of the 200 events" in each.message for each in selectors.alarms([spec]))
 
 
 def watched(minutes: int, *, silent: set[int]) -> None:
