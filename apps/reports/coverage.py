@@ -46,7 +46,7 @@ class CoverageWeek:
     def state(self) -> str:
         if self.known is None:
             return UNTOLD
-        return MET if self.known >= COVERAGE_OBJECTIVE else BELOW if self.known >= COVERAGE_ALERT else ALERT
+        return MET if self.known > COVERAGE_OBJECTIVE else BELOW if self.known >= COVERAGE_ALERT else ALERT
 
 
 @dataclass(frozen=True, slots=True)

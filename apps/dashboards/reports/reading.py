@@ -113,20 +113,25 @@ def summary(report: CoverageReport) -> str:
     if not report.lines:
         return "No week of this quarter has ended with decisions yet."
     told = [line for line in report.lines if line.last.known is not None]
+    left = len(report.lines) - len(told)
+    untold = f" Of {left} nothing is told: too few people are known." if left else ""
+    if not told:
+        return "So few people are known that nothing is told of any attribute: a small group would follow from it."
     if report.alerts:
         worst = report.alerts[0]
         also = f" and {len(report.alerts) - 1} more" if len(report.alerts) > 1 else ""
         name = attribute_name(worst.attribute).capitalize()
         return (
             f"{name} of {worst.model.name} is known for {worst.last.known:.0%} of the decisions{also}: results may"
-            f" speak for the known only. The line for an alarm is {COVERAGE_ALERT:.0%}."
+            f" speak for the known only. The line for an alarm is {COVERAGE_ALERT:.0%}.{untold}"
         )
     if report.below:
         return (
-            f"{len(report.below)} of {len(told)} attributes are known for less than {COVERAGE_OBJECTIVE:.0%} of the"
-            f" decisions, none for less than {COVERAGE_ALERT:.0%}."
+            f"{len(report.below)} of {len(told)} attributes are known for {COVERAGE_OBJECTIVE:.0%} of the decisions or"
+            f" less, none for less than {COVERAGE_ALERT:.0%}.{untold}"
         )
-    return f"Every attribute is known for at least {COVERAGE_OBJECTIVE:.0%} of the decisions."
+    which = "Every other" if untold else "Every"
+    return f"{which} attribute is known for more than {COVERAGE_OBJECTIVE:.0%} of the decisions.{untold}"
 
 
 def _specs(user: Any) -> tuple[ModelSpec, ...]:

@@ -17,7 +17,7 @@ from apps.accounts.services import ownership_grant
 from apps.common import clock
 from apps.registry.models import MonitoredModel
 from apps.registry.spec import ModelSpec
-from apps.reports.selectors import Quarter, coverage_report
+from apps.reports.selectors import CoverageWeek, Quarter, coverage_report
 from tests.apps.pipeline import world
 from tests.apps.pipeline.world import NOW
 from tests.cast import person, signed_in
@@ -115,6 +115,26 @@ def test_the_page_says_the_worst_first_and_the_files_say_the_same(hiring: ModelS
     assert paper["Content-Type"] == "application/pdf"
     assert paper.content.startswith(b"%PDF-")
     assert paper.content == client.get(reverse("report-coverage-pdf")).content
+
+
+def test_what_is_not_told_is_never_called_covered() -> None:
+    spec, frame = world.company(), decided()
+    frame["known"] = frame["subject"].isin(frame["subject"].unique()[:3])
+    world.send_attributes(frame)
+    world.send_events(spec, frame)
+    world.compute()
+    report = coverage_report([spec], Quarter.of(NOW), at=NOW)
+    assert {line.last.state for line in report.lines} == {"untold"}
+    page = signed_in(person("compliance")).get(reverse("reports")).content.decode()
+    assert "So few people are known that nothing is told of any attribute" in page
+    assert "is known for more than" not in page
+
+
+def test_nine_tenths_do_not_yet_meet_the_objective() -> None:
+    def state(known: float) -> str:
+        return CoverageWeek(MONDAY, 1, 100, known, None, None).state
+
+    assert [state(known) for known in (0.79, 0.8, 0.9, 0.91)] == ["alert", "below", "below", "met"]
 
 
 def test_without_a_week_the_page_says_what_to_do() -> None:
