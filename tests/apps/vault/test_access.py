@@ -16,6 +16,7 @@ from apps.accounts.roles import STEWARD
 from apps.approvals import services as approvals
 from apps.approvals.models import Approval
 from apps.approvals.selectors import ApprovalView
+from apps.audit import services as audit
 from apps.audit.models import AuditEntry
 from apps.common import clock
 from apps.common.errors import Refused
@@ -196,6 +197,39 @@ def test_a_second_look_and_a_replay_are_refused(steward: User, compliance: User)
         with pytest.raises(IntegrityError, match="stays as it is"), transaction.atomic():
             VaultAccess.objects.filter(pk=identity).update(**change)
     assert answer() == 0
+
+
+@pytest.mark.parametrize("over", ["ended", "expired"])
+def test_what_is_over_is_not_replayed(over: str, steward: User, compliance: User) -> None:
+    """With the cookie and the sealed values of before, and even by the hand of the web side's role."""
+    identity, private = ready(steward, compliance)
+    before = VaultAccess.objects.get(pk=identity)
+    later = timedelta(minutes=1 if over == "ended" else 60 * 24)
+    with clock.frozen(NOW + later):
+        if over == "ended":
+            services.access_end(approval_id=identity, person=compliance, reason="The complaint is withdrawn.")
+        else:
+            services.accesses_advance()
+        assert state_of(identity) == over
+        with pytest.raises(Refused):
+            shown(identity, steward, private)
+        with pytest.raises(Refused):
+            open_for(identity, steward)
+        for change in ({"state": "asked", "asked_at": clock.now()}, {"state": "sealed", "sealed": before.sealed}):
+            with pytest.raises(IntegrityError, match="stays as it is"), transaction.atomic():
+                VaultAccess.objects.filter(pk=identity).update(**change)
+        assert answer() == 0
+
+
+def test_what_was_opened_is_not_opened_again_for_another_key(steward: User, compliance: User) -> None:
+    """The web side's role may say that it was not answered yet; the compute side remembers that it was."""
+    identity, _ = ready(steward, compliance)
+    audit.append(actor="user:mallory", action="door.tried", subject="vault")
+    VaultAccess.objects.filter(pk=identity).update(
+        state="asked", sealed=None, public_key=services.fresh_key_pair()[1], asked_at=clock.now()
+    )
+    assert answer() == 0
+    assert VaultAccess.objects.get(pk=identity).reason == "It was opened before."
 
 
 def test_another_person_and_another_browser_see_nothing_and_use_nothing_up(steward: User, compliance: User) -> None:
