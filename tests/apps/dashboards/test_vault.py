@@ -73,6 +73,8 @@ def test_the_page_says_what_is_covered_uploaded_asked_read_and_which_keys_there_
     assert "above 90 %" in page
     assert "855 stored" in page
     assert "local:" in page
+    assert "The newest is replaced" in page
+    assert f'datetime="{(NOW + timedelta(days=30)).date()}' in page
     assert "New upload" not in page
     for value in ("female", "male", "west", "north"):
         assert f">{value}<" not in page
