@@ -41,12 +41,13 @@ class Kind:
 
     request: the verb of those who may ask. view: the verb of those who may read requests, beside the requester and
     those who are asked to sign. signers: every verb that a need of this kind may have. needs: from a content to the
-    signatures it needs, at least one. check: raises Refused for a content that cannot be asked for. effect: brings it
-    about, in the transaction of the last signature and in the name of ``actor``; answers the moment from which it
-    holds, None for at once, and raises Refused if it no longer can be done. ended: is told, in the same transaction,
-    that a request has come to nothing (rejected, withdrawn, expired or voided). hold: holds the row that a request is
-    about, given its subject, until the transaction ends; every verb does so before it holds the request, so that the
-    matter's own verbs can void a request while they hold the row. valid_for: how long it may wait for signatures
+    signatures it needs, at least one. check: raises Refused for a content that cannot be asked for. ready: raises
+    Refused for one that may be written down, but of which nobody may yet ask for signatures. effect: brings it about,
+    in the transaction of the last signature and in the name of ``actor``; answers the moment from which it holds, None
+    for at once, and raises Refused if it no longer can be done. ended: is told, in the same transaction, that a request
+    has come to nothing (rejected, withdrawn, expired or voided). hold: holds the row that a request is about, given its
+    subject, until the transaction ends; every verb does so before it holds the request, so that the matter's own verbs
+    can void a request while they hold the row. valid_for: how long it may wait for signatures
     once it is submitted.
     """
 
@@ -58,6 +59,7 @@ class Kind:
     needs: Callable[[Content], Sequence[Need]]
     effect: Callable[[ApprovalView, str], datetime | None]
     check: Callable[[int | None, Content], None] = lambda model_id, content: None
+    ready: Callable[[Content], None] = lambda content: None
     ended: Callable[[ApprovalView, str], None] = lambda approval, actor: None
     hold: Callable[[str], None] = lambda subject: None
     valid_for: timedelta = timedelta(days=14)

@@ -90,6 +90,8 @@ def approval_change(
     declared = _kind(row.kind)
     demand(person, declared.request, row.model_id)
     checked = _checked(declared, row.model_id, title, content, reason)
+    if row.state == states.SUBMITTED:
+        declared.ready(checked["content"])
     voided = Signature.objects.filter(approval=row, digest=row.digest).count()
     for field, value in checked.items():
         setattr(row, field, value)
@@ -101,11 +103,15 @@ def approval_change(
 
 @transaction.atomic
 def approval_submit(*, approval_id: int, person: User) -> ApprovalView:
-    """Ask for the signatures. Raises Refused if it is not a draft, PermissionDenied for anybody but the requester."""
+    """Ask for the signatures.
+
+    Raises Refused if it is not a draft or its text is not ready, PermissionDenied for anybody but the requester.
+    """
     row = _held(approval_id)
     _own(row, person)
     declared = _kind(row.kind)
     demand(person, declared.request, row.model_id)
+    declared.ready(row.content)
     now = clock.now()
     _step(row, "submitted", person.actor, submitted_at=now, expires_at=now + declared.valid_for)
     return view_of(row)

@@ -248,6 +248,16 @@ def _check(model_id: int | None, content: Mapping[str, Any]) -> None:
         raise Refused("content.backtest", "This is not what the back-test found.")
 
 
+def _ready(content: Mapping[str, Any]) -> None:
+    """Signatures are asked for a text that has its back-test in it (`proposal_submit`), by whatever way one asks."""
+    if content["backtest"] is None:
+        raise Refused(
+            "backtest",
+            "A change of thresholds is submitted with its back-test: wait for it, then submit on the proposal's page.",
+            code="backtest_missing",
+        )
+
+
 def _check_dates(draft: Draft) -> None:
     start = draft.effective_from or clock.now()
     if start > clock.now() + LATEST_START:
@@ -363,5 +373,6 @@ KIND = Kind(
     needs=_needs,
     effect=_bring_about,
     check=_check,
+    ready=_ready,
     valid_for=timedelta(days=30),
 )

@@ -40,6 +40,11 @@ def check(model_id: int | None, content: Mapping[str, Any]) -> None:
         raise Refused("content.bound", "There is no such bound.")
 
 
+def ready(content: Mapping[str, Any]) -> None:
+    if content.get("unfinished"):
+        raise Refused("content", "Something is still missing.", code="unfinished")
+
+
 @pytest.fixture
 def effects() -> Iterator[Effects]:
     seen = Effects()
@@ -54,6 +59,7 @@ def effects() -> Iterator[Effects]:
             needs=needs,
             effect=seen.bring_about,
             check=check,
+            ready=ready,
             valid_for=timedelta(days=7),
         )
     )

@@ -317,6 +317,19 @@ def test_compliance_signs_on_the_page_and_never_their_own(cast: Cast) -> None:
     assert newest_version(cast.owned.id).version == 2
 
 
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_proposal_is_not_submitted_past_its_own_page(cast: Cast, answered: bool) -> None:
+    view = drafted(cast.owned, cast.owner)
+    if answered:
+        computed(FOUND)
+    said = signed_in(cast.owner).post(reverse("approval-submit", args=[view.id]), follow=True).content.decode()
+    assert "A change of thresholds is submitted with its back-test" in said
+    found = approval_view(view.id)
+    assert found is not None
+    assert found.state == "draft"
+    assert waiting_count(cast.compliance, PROVIDERS) == 0
+
+
 def test_a_proposal_that_was_overtaken_says_so(cast: Cast) -> None:
     view = asked(cast)
     other = asked(cast, Policy(bounds={EO: Bound(None, 0.06)}))

@@ -14,12 +14,14 @@ from django.http import Http404
 
 from apps.accounts.models import User
 from apps.accounts.roles import BOARD, COMPLIANCE
+from apps.approvals import kinds
 from apps.approvals import services as approvals
 from apps.approvals.selectors import approval, steps
 from apps.common import clock
 from apps.common.errors import Refused
 from apps.thresholds import services
 from apps.thresholds.models import Backtest, PolicyVersion
+from apps.thresholds.proposals import KIND
 from apps.thresholds.selectors import backtest_state, newest_version, policy_in_force, policy_versions, proposal_of
 from biasgov.fairness.policy import Bound, Policy
 from tests.apps.thresholds.world import (
@@ -327,18 +329,43 @@ def test_another_models_version_is_no_base(cast: Cast) -> None:
         rewritten(view, cast.owner, {**view.content, "base": named, "replaces": named})
 
 
-def test_a_submitted_text_changed_past_our_verbs_loses_its_signatures_and_its_effect(cast: Cast) -> None:
+def test_a_submitted_text_changed_past_our_verbs_keeps_its_back_test_and_loses_its_signatures(cast: Cast) -> None:
     view = sign(proposed(cast.owned, cast.owner, FAR), cast.compliance)
-    changed = rewritten(view, cast.owner, {**view.content, "backtest": None})
+    with pytest.raises(Refused) as refused:
+        rewritten(view, cast.owner, {**view.content, "backtest": None})
+    assert code(refused) == "backtest_missing"
+    changed = rewritten(view, cast.owner, dict(view.content))
     assert changed.signatures == ()
     with pytest.raises(Refused) as refused:
         sign(changed, cast.compliance, digest=view.digest)
     assert code(refused) == "changed"
+    assert by_the_board(changed).state == "submitted"
+    assert newest_version(cast.owned.id).version == 1
+
+
+def test_a_text_without_its_back_test_has_no_effect_even_if_it_was_signed(cast: Cast) -> None:
+    view = sign(proposed(cast.owned, cast.owner, FAR), cast.compliance)
+    kinds.register(replace(KIND, ready=lambda content: None))
+    try:
+        changed = rewritten(view, cast.owner, {**view.content, "backtest": None})
+    finally:
+        kinds.register(KIND)
     sign(changed, cast.compliance)
     ended = by_the_board(changed)
     assert ended.state == "rejected"
     assert "Nothing is signed without its back-test." in steps(ended.id)[-1].text
     assert newest_version(cast.owned.id).version == 1
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_the_engine_submits_no_proposal_past_its_back_test(cast: Cast, answered: bool) -> None:
+    view = drafted(cast.owned, cast.owner)
+    if answered:
+        computed()
+    with pytest.raises(Refused) as refused:
+        approvals.approval_submit(approval_id=view.id, person=cast.owner)
+    assert code(refused) == "backtest_missing"
+    assert approval(view.id).state == "draft"
 
 
 def test_a_submitted_proposal_is_not_changed_but_withdrawn(cast: Cast) -> None:
