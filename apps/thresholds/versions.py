@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from django.db import connection
+
 from apps.thresholds.limits import limits_of
 from apps.thresholds.models import PolicyVersion
 from biasgov.fairness.policy import Policy
@@ -59,10 +61,18 @@ def policy_in_force(model_id: int, at: datetime) -> PolicyInForce:
 
 def policies_in_force(model_ids: Sequence[int], at: datetime) -> dict[int, PolicyInForce]:
     """`policy_in_force` of many models, in two queries; models without a policy are left out."""
-    versions = PolicyVersion.objects.filter(model_id__in=model_ids)
-    first = versions.order_by("model_id", "effective_from", "-version").distinct("model_id")
-    started = versions.filter(effective_from__lte=at).order_by("model_id", "-version").distinct("model_id")
-    return {row.model_id: read(row) for row in (*first, *started)}
+    with connection.cursor() as cursor:
+        # One step down an index per model, however many versions it has had.
+        cursor.execute(
+            "SELECT coalesce(started.id, first.id) FROM unnest(%s::bigint[]) AS m(id)"
+            " LEFT JOIN LATERAL (SELECT id FROM thresholds_policyversion WHERE model_id = m.id"
+            " AND effective_from <= %s ORDER BY version DESC LIMIT 1) started ON true"
+            " LEFT JOIN LATERAL (SELECT id FROM thresholds_policyversion WHERE model_id = m.id"
+            " AND started.id IS NULL ORDER BY effective_from, version DESC LIMIT 1) first ON true",
+            [list(model_ids), at],
+        )
+        ids = [identity for (identity,) in cursor.fetchall() if identity is not None]
+    return {row.model_id: read(row) for row in PolicyVersion.objects.filter(pk__in=ids)}
 
 
 def newest_version(model_id: int) -> PolicyInForce:

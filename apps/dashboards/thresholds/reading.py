@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -141,22 +141,23 @@ def register_of(user: Any, filters: Filters, page: int) -> Register:
     )
 
 
-def register_table(user: Any, filters: Filters) -> Table:
-    """What the filters leave, one bound a row, for the CSV file."""
+def register_tables(user: Any, filters: Filters) -> Iterator[Table]:
+    """What the filters leave, one bound a row, for the CSV file; some hundred versions at a time."""
     columns = (
         "model", "industry", "version", "state", "metric", "lower", "upper", "effective from", "way", "assessment",
         "legal basis", "justification", "review due", "published by", "published at", "digest",
     )  # fmt: skip
-    rows = [
-        (
-            row.model_slug, row.industry, row.version, row.state, metric, bound.get("lower"), bound.get("upper"),
-            row.effective_from, row.way, row.assessment_reference, "; ".join(_names(row.legal_basis)),
-            row.justification, row.review_due.isoformat(), row.published_by, row.published_at, row.digest,
-        )
-        for row in thresholds.register_export(user, filters)
-        for metric, bound in (row.bounds or {"": {}}).items()
-    ]  # fmt: skip
-    return table("thresholds", "Threshold register", columns, rows)
+    for part in thresholds.register_export(user, filters):
+        rows = [
+            (
+                row.model_slug, row.industry, row.version, row.state, metric, bound.get("lower"), bound.get("upper"),
+                row.effective_from, row.way, row.assessment_reference, "; ".join(_names(row.legal_basis)),
+                row.justification, row.review_due.isoformat(), row.published_by, row.published_at, row.digest,
+            )
+            for row in part
+            for metric, bound in (row.bounds or {"": {}}).items()
+        ]  # fmt: skip
+        yield table("thresholds", "Threshold register", columns, rows)
 
 
 def version_page(user: Any, spec: ModelSpec, detail: VersionDetail) -> VersionPage:

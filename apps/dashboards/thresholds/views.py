@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from apps.accounts.permissions import demand, requires
+from apps.dashboards.registers import csv_file
 from apps.dashboards.thresholds import reading
 from apps.registry import selectors as registry
 from apps.thresholds import selectors as thresholds
@@ -26,10 +27,10 @@ def register(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @requires(VIEW)
-def register_csv(request: HttpRequest) -> HttpResponse:
+def register_csv(request: HttpRequest) -> StreamingHttpResponse:
     """The register under its filters, one bound a row."""
-    table = reading.register_table(request.user, reading.filters_of(request.GET.dict()))
-    return csv_of(table.csv(), "threshold-register")
+    parts = reading.register_tables(request.user, reading.filters_of(request.GET.dict()))
+    return csv_file("threshold-register", parts)
 
 
 @require_GET
