@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,22 @@ import msgspec
 
 FORMAT = 2
 _encoder = msgspec.json.Encoder(order="deterministic")
+
+
+class _Rows(msgspec.Struct):
+    fields: list[str]
+    rows: list[msgspec.Raw]
+
+
+class _Outline(msgspec.Struct):
+    """A document of which nothing is decoded but what tells its results apart."""
+
+    format: int
+    window: str
+    results: _Rows
+
+
+_outline = msgspec.json.Decoder(_Outline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +51,37 @@ def close(content: Mapping[str, Any]) -> Document:
 def read(compressed: bytes) -> dict[str, Any]:
     """The content of a stored document, its results as one mapping each. Raises ValueError for another format."""
     content: dict[str, Any] = msgspec.json.decode(zlib.decompress(compressed))
-    if content["format"] != FORMAT:
-        raise ValueError(f"The run's document has format {content['format']}; this version reads format {FORMAT}.")
+    _demand_format(content["format"])
     fields = content["results"]["fields"]
     content["results"] = [dict(zip(fields, row, strict=True)) for row in content["results"]["rows"]]
     return content
+
+
+def read_results(compressed: bytes, metrics: Collection[str]) -> tuple[str, list[dict[str, Any]]]:
+    """The window of a stored document, and its results of these metrics alone, as `read` gives them.
+
+    Rows of other metrics are passed over undecoded, which is most of them where a policy bounds a few metrics. Raises
+    ValueError for another format.
+    """
+    outline = _outline.decode(zlib.decompress(compressed))
+    _demand_format(outline.format)
+    fields, sought = outline.results.fields, [msgspec.json.encode(metric) for metric in metrics]
+    found = []
+    for row in outline.results.rows:
+        text = bytes(row)
+        if any(each in text for each in sought):
+            result = dict(zip(fields, msgspec.json.decode(text), strict=True))
+            if result["metric"] in metrics:
+                found.append(result)
+    return outline.window, found
 
 
 def columns(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Results, all with the same keys, as columns."""
     fields = sorted(results[0]) if results else []
     return {"fields": fields, "rows": [[result[field] for field in fields] for result in results]}
+
+
+def _demand_format(found: Any) -> None:
+    if found != FORMAT:
+        raise ValueError(f"The run's document has format {found}; this version reads format {FORMAT}.")

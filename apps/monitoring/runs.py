@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -140,6 +140,15 @@ def run_documents(run_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
             "id", "revision", "restated", "computed_at", "document"
         )
     }
+
+
+def run_results(run_ids: Sequence[int], metrics: Collection[str]) -> dict[int, tuple[str, list[dict[str, Any]]]]:
+    """The window of each run and its results of these metrics, small groups suppressed; in one query.
+
+    Many times quicker than whole documents, for who judges a long past again.
+    """
+    stored = MonitoringRun.objects.filter(pk__in=list(run_ids)).values_list("id", "document")
+    return {identity: documents.read_results(bytes(document), metrics) for identity, document in stored}
 
 
 def _row(stored: MonitoringRun) -> RunRow:

@@ -17,7 +17,17 @@ from apps.monitoring.models import LatestEvaluation, OverrideRates
 from apps.monitoring.old import cubes_before, runs_before
 from apps.monitoring.points import points, portfolio_points, trend
 from apps.monitoring.rows import Freshness, Point, PortfolioRow, RunPage, RunRow, TrendSeries
-from apps.monitoring.runs import latest_runs, latest_runs_of, revisions, run, run_document, run_documents, runs, runs_at
+from apps.monitoring.runs import (
+    latest_runs,
+    latest_runs_of,
+    revisions,
+    run,
+    run_document,
+    run_documents,
+    run_results,
+    runs,
+    runs_at,
+)
 
 __all__ = [
     "FRESHNESS_OBJECTIVE",
@@ -39,6 +49,7 @@ __all__ = [
     "run",
     "run_document",
     "run_documents",
+    "run_results",
     "runs",
     "runs_at",
     "runs_before",

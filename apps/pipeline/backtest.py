@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 LOOKED_BACK = timedelta(days=90)
 MOMENTS_AT_ONCE = 40
-"""Documents of so many evaluations are in memory together."""
+"""The results of so many evaluations are in memory together."""
 GROUPS_AT_MOST = 8
 
 Moment = tuple[datetime, Sequence[RunRow]]
@@ -84,10 +84,10 @@ def _past(
     moments = _moments(model_id, since)
     for first in range(0, len(moments), MOMENTS_AT_ONCE):
         some = moments[first : first + MOMENTS_AT_ONCE]
-        documents = monitoring.run_documents([row.id for _, rows in some for row in rows])
+        results = monitoring.run_results([row.id for _, rows in some for row in rows], bounded)
         for as_of, rows in some:
             judged_by = [policies[row.policy_version_id] for row in rows]
-            windows = [_stored(documents[row.id], policy, bounded) for row, policy in zip(rows, judged_by, strict=True)]
+            windows = [_stored(*results[row.id], policy) for row, policy in zip(rows, judged_by, strict=True)]
             yield as_of, windows, judged_by
 
 
@@ -106,11 +106,11 @@ def _moments(model_id: int, since: datetime) -> list[Moment]:
     return [(as_of, [rows[name] for name in WINDOWS if name in rows]) for as_of, rows in sorted(found.items())]
 
 
-def _stored(document: Mapping[str, Any], policy: Policy, bounded: frozenset[str]) -> StoredWindow:
+def _stored(window: str, results: Sequence[Mapping[str, Any]], policy: Policy) -> StoredWindow:
     """A run's results that either policy bounds. Hidden ones are counted: nothing can be said of them."""
-    asked = [each for each in document["results"] if each["metric"] in bounded and each["known"]]
+    asked = [each for each in results if each["known"]]
     return StoredWindow(
-        window=document["window"],
+        window=window,
         confidence=policy.confidence,
         results=[Result.from_dict(each) for each in asked if not each["suppressed"]],
         hidden=sum(bool(each["suppressed"]) for each in asked),

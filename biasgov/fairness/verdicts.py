@@ -267,6 +267,8 @@ def carried(measurement: Measurement, confidence: float, wanted: float) -> Measu
     It is exact for a normal estimate and close for the score intervals; how the rule as a whole behaves is simulated.
     An interval made of two at half the error each stays one: the quantiles are those of the two.
     """
+    if wanted == confidence:
+        return measurement
     low, high = _carried_interval(measurement, confidence, wanted)
     return replace(measurement, low=low, high=high)
 
