@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.benchmarks import alerts, core, delivery, live, vault
+from tests.benchmarks import alerts, core, delivery, live, registers, vault
 from tests.benchmarks.record import table
 
 PARTS = {
@@ -16,6 +16,7 @@ PARTS = {
     "alerts": alerts.lines,
     "delivery": delivery.lines,
     "vault": vault.lines,
+    "registers": registers.lines,
 }
 
 
