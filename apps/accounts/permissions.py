@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import wraps
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from django.contrib.auth.models import Group
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.db.models import FilteredRelation, Q
+from django.db.models import F, FilteredRelation, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import resolve_url
 from guardian.models import UserObjectPermission
@@ -138,18 +138,40 @@ def owned_model_ids(user: Any) -> frozenset[int]:
         return frozenset()
     known: frozenset[int] | None = user.__dict__.get("_owned_model_ids")
     if known is None:
-        rows = UserObjectPermission.objects.filter(
-            user_id=user.pk, permission__codename=OWN_MODEL, permission__content_type__app_label="registry"
-        )
+        rows = _ownerships().filter(user_id=user.pk)
         known = frozenset(map(int, rows.values_list("object_pk", flat=True)))
         user.__dict__["_owned_model_ids"] = known
     return known
+
+
+def recall(people: Iterable[Any]) -> None:
+    """Look up the roles and the models of many people at once, in two queries, before `may` is asked about each."""
+    unknown = {user.pk: user for user in people if user.is_active and "_grants" not in user.__dict__}
+    if len(unknown) < 2:
+        return
+    grants: dict[int, list[tuple[str, datetime | None, frozenset[int] | None]]] = {pk: [] for pk in unknown}
+    term = FilteredRelation("terms", condition=Q(terms__person=F("user")))
+    held = Group.objects.filter(user__in=list(unknown)).annotate(term=term)
+    for person_id, name, until, scope in held.values_list("user", "name", "term__until", "term__scope"):
+        grants[person_id].append((name, until, frozenset(scope) if scope else None))
+    owned: dict[int, set[int]] = {pk: set() for pk in unknown}
+    for person_id, model_id in _ownerships().filter(user__in=list(unknown)).values_list("user_id", "object_pk"):
+        owned[person_id].add(int(model_id))
+    for pk, user in unknown.items():
+        user.__dict__["_grants"] = tuple(grants[pk])
+        user.__dict__["_owned_model_ids"] = frozenset(owned[pk])
 
 
 def forget(user: Any) -> None:
     """Drop what `user` remembers of its roles and models, after they changed."""
     user.__dict__.pop("_grants", None)
     user.__dict__.pop("_owned_model_ids", None)
+
+
+def _ownerships() -> QuerySet[UserObjectPermission]:
+    return UserObjectPermission.objects.filter(
+        permission__codename=OWN_MODEL, permission__content_type__app_label="registry"
+    )
 
 
 def _id(model: HasId | int) -> int:

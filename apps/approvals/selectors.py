@@ -12,11 +12,12 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.accounts.models import User
-from apps.accounts.permissions import may, may_somewhere, models_within
+from apps.accounts.permissions import may, models_within, recall
 from apps.accounts.roles import COLLECTIVE
 from apps.approvals import states
 from apps.approvals.kinds import Kind, Need, kind, kinds
 from apps.approvals.models import Approval, ApprovalStep, Resolution, Signature
+from apps.approvals.waiting import signable_by
 
 REMARK = "remark"
 
@@ -121,7 +122,7 @@ def approvals(
     before_id: int | None = None,
     limit: int = 50,
 ) -> tuple[ApprovalView, ...]:
-    """Requests, newest first; `before_id` continues after that one. Four queries, however many there are."""
+    """Requests, newest first; `before_id` continues after that one. Five queries, however many there are."""
     rows = _rows()
     if kind:
         rows = rows.filter(kind=kind)
@@ -138,15 +139,12 @@ def approvals(
 
 def approvals_waiting_for(person: User, *, limit: int = 50) -> tuple[ApprovalView, ...]:
     """Submitted requests that this person may sign now, those that expire first before the others."""
-    verbs = {verb for each in kinds() for verb in each.signers if may_somewhere(person, verb)} - COLLECTIVE
-    if not verbs:
-        return ()
-    rows = _rows().filter(state=states.SUBMITTED).exclude(requester=person)
-    asked = Q()
-    for verb in verbs:
-        asked |= Q(needs__contains=[{"verb": verb}])
-    found = _views(rows.filter(asked).order_by("expires_at", "id")[: 4 * limit])
-    return tuple(each for each in found if signable(person, each))[:limit]
+    return _views(signable_by(person).select_related("model", "requester").order_by("expires_at", "id")[:limit])
+
+
+def approvals_waiting_count(person: User) -> int:
+    """How many requests this person may sign now."""
+    return signable_by(person).count()
 
 
 def approvals_visible_to(
@@ -252,8 +250,12 @@ def _rows() -> QuerySet[Approval]:
 
 def _views(rows: Iterable[Approval]) -> tuple[ApprovalView, ...]:
     found = list(rows)
+    signatures = list(Signature.objects.filter(approval__in=[row.pk for row in found]).select_related("person"))
+    people = {signature.person_id: signature.person for signature in signatures}
+    recall(people.values())
     signed: dict[tuple[int, str], list[Signature]] = {}
-    for signature in Signature.objects.filter(approval__in=[row.pk for row in found]).select_related("person"):
+    for signature in signatures:
+        signature.person = people[signature.person_id]
         signed.setdefault((signature.approval_id, signature.digest), []).append(signature)
     resolved: dict[tuple[int, str], list[Resolution]] = {}
     for resolution in Resolution.objects.filter(approval__in=[row.pk for row in found]):

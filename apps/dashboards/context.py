@@ -101,10 +101,16 @@ def _navigation(request: HttpRequest) -> Navigation:
             title,
             reverse(name),
             here in pages,
-            waiting_count(user, PROVIDERS) if name == "inbox" else 0,
+            _waiting(request) if name == "inbox" else 0,
         )
         for title, name, verb, pages in _PAGES
         if may_somewhere(user, verb)
     )
     titles = [title for role, title in ROLES.items() if role in roles_of(user)]
     return Navigation(items, user.display_name, ", ".join(titles) or "no role yet")
+
+
+def _waiting(request: HttpRequest) -> int:
+    """How many things wait for the person; the Inbox has counted them already."""
+    counted: int | None = getattr(request, "things_waiting", None)
+    return waiting_count(request.user, PROVIDERS) if counted is None else counted

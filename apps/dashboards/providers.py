@@ -2,7 +2,6 @@
 
 from apps.dashboards import tasks
 from apps.dashboards.approvals import reading as approvals
-from apps.dashboards.board import conditions
 from apps.dashboards.board import tasks as board
 from apps.dashboards.complaints import listing as complaints
 from apps.dashboards.incidents import tasks as incidents
@@ -19,7 +18,6 @@ PROVIDERS: tuple[Provider, ...] = (
     incidents.TO_REPORT,
     complaints.TO_ANSWER,
     incidents.TO_DO,
-    conditions.TO_MEET,
     tasks.TO_ACKNOWLEDGE,
     thresholds.TO_REVIEW,
 )

@@ -19,7 +19,7 @@ from apps.dashboards.words import SEVERITY_ORDER, Badge, badge
 from apps.registry.sentences import headline
 from apps.registry.spec import ModelSpec, Words
 from apps.responses import selectors as responses
-from apps.responses.selectors import FindingRow
+from apps.responses.selectors import FindingRow, WaitingFindings
 
 FINDINGS_SHOWN = 4
 
@@ -73,28 +73,25 @@ def greeting(user: Any) -> str:
     return f"Hello, {user.first_name or user.display_name}"
 
 
-def to_acknowledge(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
+def to_acknowledge(user: Any, specs: Sequence[ModelSpec], limit: int) -> list[Task]:
     """One task a model, its severest finding first. `specs` are the models that the person sees."""
     words = {spec.id: spec.words for spec in specs}
-    by_model: dict[int, list[FindingRow]] = {}
-    for finding in responses.waiting_for(user):
-        by_model.setdefault(finding.model_id, []).append(finding)
-    return [_acknowledge(of_model, words.get(of_model[0].model_id)) for of_model in by_model.values()]
+    return [_acknowledge(each, words.get(each.worst.model_id)) for each in responses.waiting_for(user, limit=limit)]
 
 
 TO_ACKNOWLEDGE = Provider(to_acknowledge, responses.waiting_count)
 
 
-def _acknowledge(of_model: Sequence[FindingRow], words: Words | None) -> Task:
-    worst, others = of_model[0], len(of_model) - 1
+def _acknowledge(waiting: WaitingFindings, words: Words | None) -> Task:
+    worst, others = waiting.worst, waiting.number - 1
     return Task(
         kind="Acknowledge",
         text=finding_text(worst, words),
         about=worst.model_name,
         url=f"{finding_url(worst.model_slug, worst)}#findings",
-        since=min(finding.opened_as_of for finding in of_model),
+        since=waiting.since,
         status=badge("breach", worst.severity),
-        covers=len(of_model),
+        covers=waiting.number,
         more=f"and {others} more finding{'s' if others != 1 else ''}" if others else "",
     )
 

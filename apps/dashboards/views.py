@@ -48,7 +48,9 @@ def inbox(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"portfolio": _portfolio(request, "inbox", specs) if sees_models else None}
     if _fragment(request, "portfolio") and sees_models:
         return render(request, "dashboards/_portfolio.html", context)
-    context |= {"greeting": greeting(request.user), "waiting": waiting(request.user, specs, PROVIDERS)}
+    waits = waiting(request.user, specs, PROVIDERS)
+    request.things_waiting = waits.total  # type: ignore[attr-defined]  # the side bar says the same number
+    context |= {"greeting": greeting(request.user), "waiting": waits}
     context["alerts"] = responses_read.notifications(request.user, unread_only=True)[:ALERTS_AT_MOST]
     if may_somewhere(request.user, "health.view"):
         context |= {"objectives": objectives(specs), "silent": silent()}

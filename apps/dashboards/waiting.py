@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -34,15 +34,19 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """tasks: those of a person, most urgent first, given the models they see. count: how many things they stand for."""
+    """What of one kind waits for a person; neither may read more rows than it answers with.
 
-    tasks: Callable[[Any, Sequence[ModelSpec]], Sequence[Task]]
+    first: at most so many tasks, most urgent first, given the models that the person sees. count: how many things
+    wait in all.
+    """
+
+    first: Callable[[Any, Sequence[ModelSpec], int], Sequence[Task]]
     count: Callable[[Any], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The tasks that are shown, of `total` things that wait; `hidden` tasks are not shown."""
+    """The tasks that are shown, of `total` things that wait; `hidden` things stand in none of them."""
 
     tasks: tuple[Task, ...]
     total: int
@@ -51,27 +55,22 @@ class Waiting:
 
 def waiting(user: Any, specs: Sequence[ModelSpec], providers: Sequence[Provider]) -> Waiting:
     """What waits for the person. Where there is too much for one page every provider keeps its most urgent tasks."""
-    offered = [list(provider.tasks(user, specs)) for provider in providers]
-    total = sum(task.covers for tasks in offered for task in tasks)
+    counts = [provider.count(user) for provider in providers]
+    offered = [
+        provider.first(user, specs, TASKS_AT_MOST) if count else ()
+        for provider, count in zip(providers, counts, strict=True)
+    ]
     kept = [0] * len(offered)
     for _ in range(TASKS_AT_MOST):
         room = [place for place, tasks in enumerate(offered) if kept[place] < len(tasks)]
-        if not room or sum(kept) >= TASKS_AT_MOST:
+        if not room:
             break
         kept[min(room, key=lambda place: kept[place])] += 1
     shown = tuple(task for tasks, number in zip(offered, kept, strict=True) for task in tasks[:number])
-    return Waiting(shown, total, sum(map(len, offered)) - len(shown))
-
-
-def covering(tasks: Sequence[Task], total: int) -> list[Task]:
-    """The tasks, of which the last stands for those beyond them too where there are more, `total` in all."""
-    beyond = total - len(tasks)
-    if not tasks or beyond <= 0:
-        return list(tasks)
-    last = replace(tasks[-1], covers=1 + beyond, more=f"and {beyond} more like it")
-    return [*tasks[:-1], last]
+    total = sum(counts)
+    return Waiting(shown, total, max(total - sum(task.covers for task in shown), 0))
 
 
 def waiting_count(user: Any, providers: Sequence[Provider]) -> int:
-    """How many things wait for the person."""
+    """How many things wait for the person; one short query for each provider."""
     return sum(provider.count(user) for provider in providers)

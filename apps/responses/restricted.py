@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from apps.common import clock
 from apps.responses import ladder
 from apps.responses.models import Cause, Gateway, ModelStatus, Restriction
@@ -82,9 +84,14 @@ def restriction_moments(model_id: int) -> tuple[tuple[datetime, bool, str], ...]
     return tuple(sorted(moments))
 
 
-def proposed_count() -> int:
-    """How many restrictions wait for a person's confirmation."""
-    return Restriction.objects.filter(state=ladder.PROPOSED).count()
+def proposed_restrictions(visible: Collection[int] | None, *, limit: int = 50) -> tuple[RestrictionRow, ...]:
+    """The restrictions that wait for a person's confirmation, the oldest first; `visible` narrows to these models."""
+    return tuple(map(_row, _proposed(visible).select_related("decided_by").order_by("proposed_at", "id")[:limit]))
+
+
+def proposed_count(visible: Collection[int] | None) -> int:
+    """How many `proposed_restrictions` has."""
+    return _proposed(visible).count()
 
 
 def standings_of(model_ids: Sequence[int]) -> dict[int, tuple[str, bool]]:
@@ -127,6 +134,11 @@ def restriction_times(model_ids: Sequence[int], since: datetime) -> tuple[Restri
         )
         for row in found
     )
+
+
+def _proposed(visible: Collection[int] | None) -> QuerySet[Restriction]:
+    found = Restriction.objects.filter(state=ladder.PROPOSED)
+    return found if visible is None else found.filter(model_id__in=visible)
 
 
 def _row(row: Restriction) -> RestrictionRow:

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
-from apps.accounts.permissions import may, owned_model_ids
 from apps.common import clock
 from apps.responses import ladder
 from apps.responses.deadlines import plan_of
@@ -31,6 +30,7 @@ from apps.responses.restricted import (
     gateways,
     incidents_of,
     proposed_count,
+    proposed_restrictions,
     restriction_model,
     restriction_moments,
     restriction_of,
@@ -40,6 +40,7 @@ from apps.responses.restricted import (
 )
 from apps.responses.silences import silences_of
 from apps.responses.status import status_document, status_public_key
+from apps.responses.unacknowledged import unacknowledged, worst_of_models
 from apps.responses.wording import decision_types_text
 from biasgov.fairness.response_plan import ResponsePlan
 
@@ -53,6 +54,7 @@ __all__ = [
     "ResponsePlan",
     "RestrictionRow",
     "RestrictionTime",
+    "WaitingFindings",
     "answered",
     "channel_rows",
     "dead_letter_count",
@@ -73,6 +75,7 @@ __all__ = [
     "plan_of",
     "preference_of",
     "proposed_count",
+    "proposed_restrictions",
     "recovered",
     "restriction_model",
     "restriction_moments",
@@ -88,8 +91,6 @@ __all__ = [
     "waiting_count",
     "waiting_for",
 ]
-
-ACKNOWLEDGE = "finding.acknowledge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,15 @@ class FindingRow:
     acknowledged_by: str
     acknowledgement: str
     closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingFindings:
+    """The findings of a model that nobody has acknowledged: the worst of them, how many, since when the oldest."""
+
+    worst: FindingRow
+    number: int
+    since: datetime
 
 
 def open_findings(model_ids: Sequence[int]) -> tuple[FindingRow, ...]:
@@ -202,14 +212,18 @@ def transitions(finding_id: int) -> list[FindingTransition]:
     return list(FindingTransition.objects.filter(finding_id=finding_id).order_by("at", "id"))
 
 
-def waiting_for(user: Any) -> tuple[FindingRow, ...]:
-    """What waits for this person: open findings that nobody has acknowledged, worst first, then the oldest."""
-    return _rows(sorted(_unacknowledged(_complete(), user), key=_urgency))
+def waiting_for(user: Any, *, limit: int = 50) -> tuple[WaitingFindings, ...]:
+    """What waits for this person: models with open findings that nobody has acknowledged, the worst first.
+
+    Two queries beside those for the person's roles.
+    """
+    worst = worst_of_models(user, limit)
+    return tuple(WaitingFindings(each, *worst[each.id]) for each in findings_by_id(list(worst)))
 
 
 def waiting_count(user: Any) -> int:
-    """How many items `waiting_for` has; one query beside those for the person's roles."""
-    return _unacknowledged(Finding.objects.all(), user).count()
+    """How many findings wait for this person; one query beside those for the person's roles."""
+    return unacknowledged(user).count()
 
 
 def notifications(user: Any, *, unread_only: bool = False) -> QuerySet[Notification]:
@@ -229,13 +243,6 @@ def answered(run_ids: Sequence[int]) -> frozenset[int]:
 
 def _complete() -> QuerySet[Finding]:
     return Finding.objects.select_related("model", "acknowledged_by")
-
-
-def _unacknowledged(found: QuerySet[Finding], user: Any) -> QuerySet[Finding]:
-    waiting = found.filter(state=Finding.State.OPEN, acknowledged_at=None)
-    if may(user, ACKNOWLEDGE):
-        return waiting
-    return waiting.filter(model_id__in=[each for each in owned_model_ids(user) if may(user, ACKNOWLEDGE, each)])
 
 
 def _urgency(found: Finding) -> tuple[int, datetime, int]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from django.db import connection
 from django.db.models import Case, F, Min, Q, QuerySet, RowRange, Value, When, Window
+from psycopg import sql
 
 from apps.common import clock
 from apps.registry.selectors import models_visible_to
@@ -18,6 +19,7 @@ from apps.thresholds.versions import PolicyInForce, read
 
 PAGE = 50
 MOST_EXPORTED = 10_000
+EXPORTED_AT_ONCE = 500
 
 IN_FORCE, PLANNED, SUPERSEDED, NEVER = "in force", "planned", "superseded", "never in force"
 STATES = (IN_FORCE, PLANNED, SUPERSEDED, NEVER)
@@ -112,17 +114,20 @@ class VersionDetail:
 
 
 def register_page(user: Any, filters: Filters, *, page: int = 1) -> RegisterPage:
-    """A page of the versions that the person may see, in three queries."""
+    """A page of the versions that the person may see, in four queries."""
     found = _found(user, filters)
     total = found.count()
     pages = max(1, -(-total // PAGE))
     page = min(max(page, 1), pages)
-    return RegisterPage(_rows(found[(page - 1) * PAGE : page * PAGE]), total, page, pages)
+    ids = list(found.values_list("pk", flat=True)[(page - 1) * PAGE : page * PAGE])
+    return RegisterPage(_rows(ids, filters.state), total, page, pages)
 
 
-def register_export(user: Any, filters: Filters) -> tuple[RegisterRow, ...]:
-    """Everything that the filters leave, newest first, at most ten thousand versions."""
-    return _rows(_found(user, filters)[:MOST_EXPORTED])
+def register_export(user: Any, filters: Filters) -> Iterator[tuple[RegisterRow, ...]]:
+    """Everything that the filters leave, newest first, some hundred rows at a time; at most ten thousand versions."""
+    ids = list(_found(user, filters).values_list("pk", flat=True)[:MOST_EXPORTED])
+    for first in range(0, max(len(ids), 1), EXPORTED_AT_ONCE):
+        yield _rows(ids[first : first + EXPORTED_AT_ONCE], filters.state)
 
 
 def version_detail(version_id: int) -> VersionDetail | None:
@@ -139,19 +144,21 @@ def version_detail(version_id: int) -> VersionDetail | None:
     return VersionDetail(read(row), _states([row])[row.pk], read(former) if former else None, reviews, due)
 
 
-def reviews_due(model_ids: Sequence[int], *, before: date) -> tuple[DueReview, ...]:
-    """The versions in force whose next review falls due by `before`, the most urgent first; one query."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT f.id, f.model_id, f.version, f.way, d.due FROM ("
-            " SELECT DISTINCT ON (model_id) id, model_id, version, way, review_due FROM thresholds_policyversion"
-            " WHERE model_id = ANY(%s) AND effective_from <= %s ORDER BY model_id, version DESC) f"
-            " CROSS JOIN LATERAL (SELECT greatest(f.review_due, max(r.next_due)) AS due"
-            " FROM thresholds_review r WHERE r.policy_version_id = f.id) d"
-            " WHERE d.due <= %s ORDER BY d.due, f.id",
-            [list(model_ids), clock.now(), before],
-        )
-        return tuple(DueReview(*row) for row in cursor.fetchall())
+def reviews_due(visible: Collection[int] | None, *, before: date, limit: int | None = None) -> tuple[DueReview, ...]:
+    """The versions in force whose next review falls due by `before`, the most urgent first; one query.
+
+    visible: narrows to these models; None for all of them.
+    """
+    rows = _due(
+        "SELECT id, model_id, version, way, due FROM due ORDER BY due, id LIMIT %(limit)s", visible, before, limit
+    )
+    return tuple(DueReview(*row) for row in rows)
+
+
+def reviews_due_count(visible: Collection[int] | None, *, before: date) -> int:
+    """How many `reviews_due` has."""
+    ((number,),) = _due("SELECT count(*) FROM due", visible, before)
+    return int(number)
 
 
 def assessments_of(model_id: int) -> tuple[AssessmentRow, ...]:
@@ -184,8 +191,29 @@ def assessment_row(row: Assessment) -> AssessmentRow:
     )
 
 
+def _due(asked: LiteralString, visible: Collection[int] | None, before: date, limit: int | None = None) -> list[Any]:
+    """What is asked of the reviews due; a model's version in force is one step in the index of its versions."""
+    due = sql.SQL(
+        "WITH due AS (SELECT f.*, d.due FROM registry_monitoredmodel m"
+        " CROSS JOIN LATERAL (SELECT id, model_id, version, way, review_due FROM thresholds_policyversion"
+        " WHERE model_id = m.id AND effective_from <= %(now)s ORDER BY version DESC LIMIT 1) f"
+        " CROSS JOIN LATERAL (SELECT greatest(f.review_due, max(r.next_due)) AS due"
+        " FROM thresholds_review r WHERE r.policy_version_id = f.id) d"
+        " WHERE d.due <= %(before)s AND (%(visible)s::bigint[] IS NULL OR m.id = ANY(%(visible)s)))"
+    )
+    values = {
+        "now": clock.now(),
+        "before": before,
+        "visible": None if visible is None else list(visible),
+        "limit": limit,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(due + sql.SQL(" ") + sql.SQL(asked), values)
+        return list(cursor.fetchall())
+
+
 def _found(user: Any, filters: Filters) -> QuerySet[Any]:
-    found: QuerySet[Any] = PolicyVersion.objects.filter(model__in=models_visible_to(user)).select_related("model")
+    found: QuerySet[Any] = PolicyVersion.objects.filter(model__in=models_visible_to(user))
     if filters.model:
         found = found.filter(model__slug=filters.model)
     if filters.industry:
@@ -228,13 +256,19 @@ def _stated() -> QuerySet[Any]:
 
 
 def _states(rows: Sequence[Any]) -> dict[int, str]:
-    """Where the versions of the rows' models stand, by id; one query."""
-    return dict(_stated().filter(model_id__in={row.model_id for row in rows}).values_list("pk", "stands"))
+    """Where the versions of the rows stand, by id; one query."""
+    of_models = _stated().filter(model_id__in={row.model_id for row in rows})
+    # The other versions of the models have to be looked at too: a condition beside `stands` is put after the look.
+    wanted = of_models.filter(Q(stands="") | Q(pk__in=[row.pk for row in rows]))
+    return dict(wanted.values_list("pk", "stands"))
 
 
-def _rows(found: QuerySet[Any]) -> tuple[RegisterRow, ...]:
-    rows = list(found.annotate(bounds=F("body__bounds")).defer("body", "limits"))
-    states = _states(rows)
+def _rows(ids: Sequence[int], state: str) -> tuple[RegisterRow, ...]:
+    """These versions in this order. state: where all of them stand, "" where that is still to be found out."""
+    found = PolicyVersion.objects.filter(pk__in=ids).select_related("model").annotate(bounds=F("body__bounds"))
+    by_id = {row.pk: row for row in found.defer("body", "limits")}
+    rows = [by_id[pk] for pk in ids]
+    states = dict.fromkeys(ids, state) if state else _states(rows)
     return tuple(
         RegisterRow(
             id=row.pk,

@@ -25,6 +25,7 @@ from apps.thresholds.register import (
     register_export,
     register_page,
     reviews_due,
+    reviews_due_count,
     version_detail,
 )
 from apps.thresholds.reviews import NAME as REVIEW
@@ -80,5 +81,6 @@ __all__ = [
     "register_export",
     "register_page",
     "reviews_due",
+    "reviews_due_count",
     "version_detail",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, Min, Sum
+from django.db.models import Count, Min, QuerySet, Sum
 
 from apps.common import clock
 from apps.vault.models import VaultAccess, VaultAccessStep, VaultErasure, VaultKeyReport, VaultUpload
@@ -123,10 +123,19 @@ def accesses(approval_ids: Collection[int]) -> dict[int, AccessRow]:
     return {row.pk: _access(row) for row in rows}
 
 
-def accesses_open_of(person_id: int) -> list[AccessRow]:
+def accesses_open_of(person_id: int, *, limit: int = 20) -> list[AccessRow]:
     """The looks that a person may still have, those that end first before the others."""
-    rows = VaultAccess.objects.filter(person_id=person_id, state__in=VaultAccess.OPEN, until__gt=clock.now())
-    return [_access(row) for row in rows.defer("sealed", "public_key").order_by("until")[:20]]
+    rows = _open_of(person_id).defer("sealed", "public_key").order_by("until", "pk")
+    return [_access(row) for row in rows[:limit]]
+
+
+def accesses_open_count(person_id: int) -> int:
+    """How many looks a person may still have."""
+    return _open_of(person_id).count()
+
+
+def _open_of(person_id: int) -> QuerySet[VaultAccess]:
+    return VaultAccess.objects.filter(person_id=person_id, state__in=VaultAccess.OPEN, until__gt=clock.now())
 
 
 def access_steps_unannounced(limit: int = 100) -> list[AccessStep]:

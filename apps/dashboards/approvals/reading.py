@@ -220,7 +220,7 @@ def _step(step: StepView) -> StepLine:
     return StepLine(_EVENTS[step.event], step.actor.partition(":")[2] or step.actor, step.text, step.at)
 
 
-def _to_sign(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
+def _to_sign(user: Any, specs: Sequence[ModelSpec], limit: int) -> list[Task]:
     return [
         Task(
             kind="Sign",
@@ -230,8 +230,8 @@ def _to_sign(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
             since=view.submitted_at or view.created_at,
             due=view.expires_at,
         )
-        for view in selectors.approvals_waiting_for(user)
+        for view in selectors.approvals_waiting_for(user, limit=limit)
     ]
 
 
-TO_SIGN = Provider(_to_sign, lambda user: len(selectors.approvals_waiting_for(user)))
+TO_SIGN = Provider(_to_sign, selectors.approvals_waiting_count)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +9,10 @@ from django.http import Http404
 from django.urls import reverse
 
 from apps.accounts.permissions import may
-from apps.common import clock
-from apps.dashboards.waiting import Provider, Task
 from apps.dashboards.words import Badge
 from apps.incidents import selectors
 from apps.incidents.selectors import ActionRow
-from apps.registry.spec import ModelSpec
 
-_OVERDUE = Badge("breach", "overdue")
 STATUS = {
     "open": Badge("inconclusive", "to be done"),
     "done": Badge("within", "done"),
@@ -56,24 +51,3 @@ def page_of(user: Any, action_id: int) -> ConditionPage:
         may_finish=still and (owns or plans),
         may_drop=still and plans,
     )
-
-
-def to_meet(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
-    """The person's own open conditions, first due first."""
-    now = clock.now()
-    return [
-        Task(
-            kind="Do",
-            text=row.title,
-            about=f"a condition of the ethics board, case {row.case_id}",
-            url=reverse("board-condition", args=[row.id]),
-            since=row.added_at,
-            status=_OVERDUE if row.due_at < now else None,
-            due=row.due_at,
-        )
-        for row in selectors.actions_due(user.pk)
-        if row.incident_id is None
-    ]
-
-
-TO_MEET = Provider(to_meet, lambda user: len(to_meet(user, ())))

@@ -12,7 +12,7 @@ from apps.dashboards.waiting import Provider, Task
 from apps.registry.spec import ModelSpec
 
 
-def to_vote(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
+def to_vote(user: Any, specs: Sequence[ModelSpec], limit: int) -> list[Task]:
     """Open cases in which the person has a vote, those that end first before the others."""
     return [
         Task(
@@ -23,7 +23,7 @@ def to_vote(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
             since=row.convened_at,
             due=row.vote_until,
         )
-        for row in selectors.votes_waiting_for(user)
+        for row in selectors.votes_waiting_for(user, limit=limit)
     ]
 
 

@@ -15,7 +15,7 @@ from apps.common import clock
 from apps.dashboards.incidents.words import deadline_words
 from apps.dashboards.registers import EXPORTED_AT_ONCE, SHOWN_AT_ONCE, Address, Tab, tabs_of
 from apps.dashboards.tables import Table, table
-from apps.dashboards.waiting import Provider, Task, covering
+from apps.dashboards.waiting import Provider, Task
 from apps.dashboards.words import Badge
 from apps.incidents import complaint_states as states
 from apps.incidents import selectors
@@ -144,12 +144,12 @@ def export(user: Any, asked: Asked) -> Iterator[Table]:
         before = rows[-1].id
 
 
-def to_answer(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
+def to_answer(user: Any, specs: Sequence[ModelSpec], limit: int) -> list[Task]:
     """Unanswered complaints whose deadline comes soon or has passed, for those who record them."""
     if not may_somewhere(user, RECORD):
         return []
     now, visible = clock.now(), models_within(user, RECORD)
-    tasks = [
+    return [
         Task(
             kind="Answer",
             text=row.summary if len(row.summary) <= 120 else f"{row.summary[:119]}…",
@@ -159,9 +159,8 @@ def to_answer(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
             status=OVERDUE if row.due_at < now else None,
             due=row.due_at,
         )
-        for row in selectors.complaints_due(visible=visible, until=now + DUE_SOON, limit=SHOWN_AT_ONCE)
+        for row in selectors.complaints_due(visible=visible, until=now + DUE_SOON, limit=limit)
     ]
-    return covering(tasks, _to_answer_count(user)) if len(tasks) == SHOWN_AT_ONCE else tasks
 
 
 def _to_answer_count(user: Any) -> int:

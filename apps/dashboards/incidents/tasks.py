@@ -11,7 +11,7 @@ from django.urls import reverse
 from apps.accounts.permissions import may_somewhere, models_within
 from apps.common import clock
 from apps.dashboards.incidents.words import severity_badge
-from apps.dashboards.waiting import Provider, Task, covering
+from apps.dashboards.waiting import Provider, Task
 from apps.dashboards.words import Badge
 from apps.incidents import selectors
 from apps.incidents.clocks import DUE_SOON
@@ -19,17 +19,16 @@ from apps.incidents.selectors import ActionRow
 from apps.registry.spec import ModelSpec
 
 MANAGE = "incident.manage"
-AT_MOST = 50
 _OVERDUE = Badge("breach", "overdue")
 
 
-def to_report(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
+def to_report(user: Any, specs: Sequence[ModelSpec], limit: int) -> list[Task]:
     """Incidents with a regulatory clock that ends soon and is neither reported nor set aside, one task each."""
     if not may_somewhere(user, MANAGE):
         return []
     now = clock.now()
-    waiting = selectors.clocks_waiting(visible=models_within(user, MANAGE), until=now + DUE_SOON, limit=AT_MOST)
-    tasks = [
+    waiting = selectors.clocks_waiting(visible=models_within(user, MANAGE), until=now + DUE_SOON, limit=limit)
+    return [
         Task(
             kind="Report",
             text=row.title,
@@ -41,13 +40,11 @@ def to_report(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
         )
         for row, due in waiting
     ]
-    return covering(tasks, _to_report_count(user)) if len(tasks) == AT_MOST else tasks
 
 
-def to_do(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
+def to_do(user: Any, specs: Sequence[ModelSpec], limit: int) -> list[Task]:
     """The person's own open actions, of incidents and as conditions of the board's decisions; first due first."""
-    tasks = [_action(each, clock.now()) for each in selectors.actions_due(user.pk, limit=AT_MOST)]
-    return covering(tasks, selectors.actions_due_count(user.pk)) if len(tasks) == AT_MOST else tasks
+    return [_action(each, clock.now()) for each in selectors.actions_due(user.pk, limit=limit)]
 
 
 def _to_report_count(user: Any) -> int:
@@ -60,7 +57,8 @@ def _action(row: ActionRow, now: datetime) -> Task:
     if row.incident_id is not None:
         about, url = f"incident {row.incident_id}", f"{reverse('incident', args=[row.incident_id])}#actions"
     else:
-        about, url = f"a condition of case {row.case_id}", reverse("case", args=[row.case_id])
+        about = f"a condition of the ethics board, case {row.case_id}"
+        url = reverse("board-condition", args=[row.id])
     return Task(
         kind="Do",
         text=row.title,

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from apps.accounts.permissions import may, may_somewhere
+from apps.accounts.permissions import may, may_somewhere, models_within
 from apps.approvals import selectors as approvals
 from apps.approvals import states
 from apps.dashboards.waiting import Provider, Task
@@ -20,6 +20,7 @@ from apps.responses.selectors import FindingRow, GatewayRow, ResponsePlan, Restr
 
 ALERT, MONITOR, RESTRICT, ESCALATE = responses.TIERS
 TITLES = {ALERT: "Alert", MONITOR: "Monitor closer", RESTRICT: "Restrict", ESCALATE: "Escalate"}
+CONFIRM = "restriction.confirm"
 SILENCES = {"4": "4 hours", "24": "1 day", "72": "3 days", "168": "7 days"}
 """Hours that a silence may last, as the page offers them."""
 
@@ -111,19 +112,16 @@ def response_panel(user: Any, spec: ModelSpec, findings: Sequence[FindingRow], p
         ),
         incidents=responses.incidents_of({each.cause_id for each in findings if each.cause_id}),
         request=reverse("approval", args=[waiting[0].id]) if waiting else "",
-        may_confirm=restriction is not None and not restriction.in_force and _may(user, "restriction.confirm", spec),
+        may_confirm=restriction is not None and not restriction.in_force and _may(user, CONFIRM, spec),
         may_lift=upper and decided and not waiting and _may(user, "restriction.lift", spec),
         may_silence=bool(findings) and _may(user, "alert.silence", spec),
         silence_choices=SILENCES,
     )
 
 
-def to_confirm(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
+def to_confirm(user: Any, specs: Sequence[ModelSpec], limit: int) -> list[Task]:
     """Proposed restrictions that this person may decide on, the oldest first."""
-    if not may_somewhere(user, "restriction.confirm"):
-        return []
     names = {spec.id: spec for spec in specs}
-    proposed = [each for each in responses.restrictions_of(list(names)).values() if not each.in_force]
     return [
         Task(
             kind="Confirm",
@@ -132,12 +130,12 @@ def to_confirm(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
             url=f"{reverse('model', args=[names[each.model_id].slug])}#response",
             since=each.proposed_at,
         )
-        for each in sorted(proposed, key=lambda each: each.proposed_at)
+        for each in responses.proposed_restrictions(models_within(user, CONFIRM), limit=limit)
     ]
 
 
 def _to_confirm_count(user: Any) -> int:
-    return responses.proposed_count() if may(user, "restriction.confirm") else 0
+    return responses.proposed_count(models_within(user, CONFIRM)) if may_somewhere(user, CONFIRM) else 0
 
 
 TO_CONFIRM = Provider(to_confirm, _to_confirm_count)

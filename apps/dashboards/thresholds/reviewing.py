@@ -21,7 +21,6 @@ from apps.dashboards.thresholds.proposing import PROPOSE, proposable
 from apps.dashboards.waiting import Provider, Task
 from apps.dashboards.words import Badge
 from apps.incidents import selectors as incidents
-from apps.registry import selectors as registry
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors as responses
 from apps.thresholds import selectors as thresholds
@@ -87,21 +86,23 @@ def _date(text: str) -> date:
         raise Refused("next_due", f"{text[:40]!r} is no date; write it as 2027-05-20.") from None
 
 
-def _to_review(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
+def _to_review(user: Any, specs: Sequence[ModelSpec], limit: int) -> list[Task]:
     names = {spec.id: spec for spec in specs}
-    return [_task(due, names[due.model_id]) for due in _due(user, list(names)) if due.model_id in names]
-
-
-def _due(user: Any, model_ids: Sequence[int]) -> tuple[DueReview, ...]:
-    within = models_within(user, PROPOSE)
-    mine = [each for each in model_ids if within is None or each in within]
-    return thresholds.reviews_due(mine, before=(clock.now() + REMINDED_BEFORE).date()) if mine else ()
+    due = thresholds.reviews_due(_answered_for(user), before=_soon(), limit=limit)
+    return [_task(each, names[each.model_id]) for each in due if each.model_id in names]
 
 
 def _count(user: Any) -> int:
-    if models_within(user, PROPOSE) == frozenset():
-        return 0
-    return len(_due(user, list(registry.models_visible_to(user).values_list("pk", flat=True))))
+    within = _answered_for(user)
+    return thresholds.reviews_due_count(within, before=_soon()) if within is None or within else 0
+
+
+def _answered_for(user: Any) -> frozenset[int] | None:
+    return models_within(user, PROPOSE)
+
+
+def _soon() -> date:
+    return (clock.now() + REMINDED_BEFORE).date()
 
 
 def _task(due: DueReview, spec: ModelSpec) -> Task:

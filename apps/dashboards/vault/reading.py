@@ -25,7 +25,7 @@ from apps.registry.spec import ModelSpec
 from apps.vault import selectors as vault
 from apps.vault.selectors import AccessRow, KeyReport, UploadRow
 
-ACCESS = "access_request"
+ACCESS, REQUEST = "access_request", "access.request"
 PAGES[ACCESS] = "vault-access"
 SHOWN = 8
 AT_ONCE = 50
@@ -124,7 +124,7 @@ def page_of(user: Any) -> VaultPage:
         reads=read_lines(SHOWN),
         keys=keys,
         may_upload=may(user, "vault.upload"),
-        may_ask=may(user, "access.request"),
+        may_ask=may(user, REQUEST),
     )
 
 
@@ -261,7 +261,8 @@ def _why(entry: Any, people: dict[int, str]) -> str:
     return f"request {entry.subject.partition(':')[2]}"
 
 
-def _to_look(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
+def _to_look(user: Any, specs: Sequence[ModelSpec], limit: int) -> list[Task]:
+    rows = vault.accesses_open_of(user.pk, limit=limit) if may(user, REQUEST) else []
     return [
         Task(
             kind="Look",
@@ -271,12 +272,12 @@ def _to_look(user: Any, specs: Sequence[ModelSpec]) -> list[Task]:
             since=row.asked_at or clock.now(),
             due=row.until,
         )
-        for row in _open(user)
+        for row in rows
     ]
 
 
-def _open(user: Any) -> list[AccessRow]:
-    return vault.accesses_open_of(user.pk) if may(user, "access.request") else []
+def _to_look_count(user: Any) -> int:
+    return vault.accesses_open_count(user.pk) if may(user, REQUEST) else 0
 
 
-TO_LOOK = Provider(_to_look, lambda user: len(_open(user)))
+TO_LOOK = Provider(_to_look, _to_look_count)

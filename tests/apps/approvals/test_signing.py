@@ -19,19 +19,21 @@ from apps.approvals.selectors import ApprovalView
 from apps.audit.selectors import entries
 from apps.common import clock
 from apps.common.errors import Refused
+from apps.registry.spec import ModelSpec
 from tests.apps.accounts.factors import set_up_app
 from tests.apps.approvals.conftest import MATTER, Effects
 from tests.board import by_the_board
-from tests.cast import Cast, signed_in, slipped_in
+from tests.cast import Cast, model, signed_in, slipped_in
 
 pytestmark = pytest.mark.django_db
 
 
-def drafted(cast: Cast, by: User | None = None, **content: Any) -> ApprovalView:
+def drafted(cast: Cast, by: User | None = None, *, of: ModelSpec | None = None, **content: Any) -> ApprovalView:
+    spec = of or cast.owned
     return services.approval_draft(
         kind=MATTER,
-        model_id=cast.owned.id,
-        subject=f"model:{cast.owned.slug}",
+        model_id=spec.id,
+        subject=f"model:{spec.slug}",
         title="Relax the bound",
         content={"bound": 0.04, **content},
         reason="The pilot had no such forms.",
@@ -241,6 +243,67 @@ def test_it_waits_for_those_whose_signature_is_missing(cast: Cast, effects: Effe
     for part in ("compliance", "board", "officer"):
         assert selectors.approvals_waiting_for(getattr(cast, part)) == ()
     assert [each.id for each in selectors.approvals_for_the_board()] == [view.id]
+
+
+def test_what_waits_for_a_person_is_what_they_could_sign_and_is_counted_as_such(cast: Cast, effects: Effects) -> None:
+    other = model("other")
+    for part in ("officer", "owner"):
+        slipped_in(getattr(cast, part), COMPLIANCE)
+    for far in (False, True):
+        for by in (cast.officer, cast.owner):
+            views = [asked(cast, by, far=far) for _ in range(2)]
+            drafted(cast, by, far=far)
+            if far:
+                for view, signer in zip(views, (cast.compliance, cast.owner), strict=True):
+                    if signer != by:
+                        sign(view, signer)
+    asked(cast, cast.officer, of=other)
+    role_revoke(person=cast.owner, role=COMPLIANCE, actor="system:tests")
+    known = [selectors.approval(pk) for pk in Approval.objects.values_list("pk", flat=True)]
+    several = set()
+    for pk in User.objects.values_list("pk", flat=True):
+        person = User.objects.get(pk=pk)
+        expected = {view.id for view in known if selectors.signable(person, view)}
+        assert {view.id for view in selectors.approvals_waiting_for(person)} == expected, person
+        assert selectors.approvals_waiting_count(person) == len(expected), person
+        several.add(len(expected))
+    assert len(several) > 2
+
+
+def test_what_waits_is_found_by_as_many_queries_however_many_have_signed(
+    cast: Cast, effects: Effects, django_assert_max_num_queries: Any
+) -> None:
+    for place in range(4):
+        signer = person_create(username=f"signer{place}", actor="system:tests", roles=[COMPLIANCE])
+        sign(asked(cast, far=True), signer)
+        asked(cast)
+        reader = User.objects.get(pk=cast.compliance.pk)
+        with django_assert_max_num_queries(8):
+            assert len(selectors.approvals_waiting_for(reader)) == place + 1
+    with django_assert_max_num_queries(8):
+        assert len(selectors.approvals_visible_to(User.objects.get(pk=cast.compliance.pk))) == 8
+
+
+def test_the_first_to_expire_are_taken_where_not_all_are_asked_for(cast: Cast, effects: Effects) -> None:
+    with clock.frozen(clock.now() - timedelta(days=3)):
+        first = asked(cast)
+    later = [asked(cast) for _ in range(3)]
+    assert [view.id for view in selectors.approvals_waiting_for(cast.compliance, limit=2)] == [first.id, later[0].id]
+    assert selectors.approvals_waiting_count(cast.compliance) == 4
+
+
+def test_what_is_not_ready_is_written_down_and_not_submitted(cast: Cast, effects: Effects) -> None:
+    view = drafted(cast, unfinished=True)
+    with pytest.raises(Refused) as refused:
+        services.approval_submit(approval_id=view.id, person=cast.owner)
+    assert code_of(refused) == "unfinished"
+    assert selectors.approval(view.id).state == "draft"
+    text = {"title": view.title, "reason": view.reason, "person": cast.owner, "approval_id": view.id}
+    services.approval_change(content={"bound": 0.04}, **text)
+    assert services.approval_submit(approval_id=view.id, person=cast.owner).state == "submitted"
+    with pytest.raises(Refused):
+        services.approval_change(content={"bound": 0.04, "unfinished": True}, **text)
+    assert selectors.approval(view.id).content == {"bound": 0.04}
 
 
 def test_a_draft_waits_for_nobody(cast: Cast, effects: Effects) -> None:

@@ -13,6 +13,8 @@ from apps.approvals.selectors import ApprovalView
 from apps.board import services
 from apps.board.models import Case, Vote
 from apps.common import clock
+from apps.dashboards.providers import PROVIDERS
+from apps.dashboards.waiting import waiting_count
 from apps.incidents.models import Incident
 from apps.incidents.selectors import actions_of_case
 from tests.apps.approvals.conftest import Effects
@@ -296,7 +298,8 @@ def test_a_condition_about_a_request_waits_for_its_owner_and_is_met(
     (action,) = actions_of_case(case.pk)
     address = reverse("board-condition", args=[action.id])
     owner = signed_in(cast.owner)
-    assert address in page(owner, "inbox")
+    assert page(owner, "inbox").count(address) == 1
+    assert waiting_count(cast.owner, PROVIDERS) == 1
     read = page(owner, "board-condition", action.id)
     assert "Report weekly" in read
     assert reverse("case", args=[case.pk]) not in read

@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.http import Http404
 
+from apps.accounts.models import User
 from apps.audit.models import AuditEntry
 from apps.audit.selectors import entries
 from apps.common import clock
@@ -246,7 +247,7 @@ def test_there_is_one_open_finding_even_if_the_service_erred(spec: ModelSpec) ->
 def test_the_officer_and_the_owner_acknowledge(spec: ModelSpec, cast: Cast, part: str) -> None:
     answer(spec, look(spec))
     who = getattr(cast, part)
-    assert [item.id for item in selectors.waiting_for(who)] == [only(spec).id]
+    assert [(item.worst.id, item.number) for item in selectors.waiting_for(who)] == [(only(spec).id, 1)]
     finding_acknowledge(finding_id=only(spec).id, person=who, note="Looking into it.")
     found = only(spec)
     assert (found.acknowledged_by, found.acknowledgement, found.state) == (
@@ -283,6 +284,32 @@ def test_the_owner_of_another_model_learns_nothing(cast: Cast) -> None:
         finding_acknowledge(finding_id=only(other).id, person=cast.owner)
     assert selectors.waiting_for(cast.owner) == ()
     assert selectors.waiting_count(cast.officer) == 1
+
+
+def test_what_waits_is_one_line_for_each_model_the_worst_first(
+    spec: ModelSpec, cast: Cast, django_assert_max_num_queries: Any
+) -> None:
+    others = [model(f"other-{number}") for number in range(3)]
+    answer(spec, *(look(spec, group=group, severity="low", run_id=1) for group in ("APAC", "EMEA")))
+    for number, other in enumerate(others):
+        severities = ("medium", "critical", "high") if number == 1 else ("medium",)
+        answer(
+            other,
+            *(
+                look(other, group=f"g{place}", severity=each, run_id=10 + number)
+                for place, each in enumerate(severities)
+            ),
+        )
+    reader = User.objects.get(pk=cast.officer.pk)
+    with django_assert_max_num_queries(4):
+        found = selectors.waiting_for(reader, limit=3)
+    assert [(each.worst.model_slug, each.worst.severity, each.number) for each in found] == [
+        ("other-1", "critical", 3),
+        ("other-0", "medium", 1),
+        ("other-2", "medium", 1),
+    ]
+    assert selectors.waiting_count(cast.officer) == 7
+    assert [each.number for each in selectors.waiting_for(cast.owner)] == [2]
 
 
 def test_a_finding_is_acknowledged_once_and_not_after_its_end(spec: ModelSpec, cast: Cast) -> None:

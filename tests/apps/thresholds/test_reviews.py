@@ -16,7 +16,7 @@ from apps.common import clock
 from apps.common.errors import Refused
 from apps.thresholds import services
 from apps.thresholds.models import Review
-from apps.thresholds.selectors import newest_version, reviews_due, version_detail
+from apps.thresholds.selectors import newest_version, reviews_due, reviews_due_count, version_detail
 from tests.apps.thresholds.world import TIGHTER, published, registered, sign
 from tests.cast import Cast, model
 from tests.sides import side
@@ -139,3 +139,6 @@ def test_reviews_of_many_models_are_one_query(cast: Cast, django_assert_num_quer
         ids.append(spec.id)
     with django_assert_num_queries(1):
         assert len(reviews_due(ids, before=(NOON + 400 * DAY).date())) == 6
+    before = (NOON + 400 * DAY).date()
+    assert reviews_due(None, before=before, limit=2) == reviews_due(ids, before=before)[:2]
+    assert [reviews_due_count(each, before=before) for each in (None, ids[:2], [])] == [6, 2, 0]
