@@ -34,7 +34,7 @@ def subject(approval_id: int) -> Subject | None:
         key=view.digest,
         open=_is_open(view) and bool(why),
         title=view.title,
-        question=f"Does the board agree to this request? {why}".strip(),
+        question=f"Does the board agree to the request “{view.title}”?",
         model_id=view.model_id,
         facts=(
             ("what is asked for", kind(view.kind).title),

@@ -92,11 +92,12 @@ class ConditionView:
 class CaseDetail:
     """One case with all that belongs to it. facts: as they were when voting opened, before that as they are now.
 
-    path: the page of what it is about; "" where that is no longer there. count: of the votes; of a decided case None,
-    whose `tally` says how they were counted.
+    key: see `Case.key`. path: the page of what it is about; "" where that is no longer there. count: of the votes; of
+    a decided case None, whose `tally` says how they were counted.
     """
 
     row: CaseRow
+    key: str
     model_id: int | None
     facts: tuple[tuple[str, str], ...]
     path: str
@@ -162,6 +163,7 @@ def case(case_id: int) -> CaseDetail | None:
         facts = subject.facts
     return CaseDetail(
         row=_row(found),
+        key=found.key,
         model_id=found.model_id,
         facts=tuple((label, text) for label, text in facts),
         path=subject.path if subject else "",

@@ -16,6 +16,7 @@ from apps.dashboards.portfolio import PortfolioEntry, filtered
 from apps.dashboards.topics import topic_of
 from apps.dashboards.waiting import Provider, Task
 from apps.dashboards.words import SEVERITY_ORDER, Badge, badge
+from apps.incidents import selectors as incidents
 from apps.registry.sentences import headline
 from apps.registry.spec import ModelSpec, Words
 from apps.responses import selectors as responses
@@ -55,7 +56,10 @@ class Portfolio:
 
 @dataclass(frozen=True, slots=True)
 class FindingLine:
-    """An open finding as the model page shows it."""
+    """An open finding as the model page shows it.
+
+    incident: the one that it belongs to. opens: where one is opened for it, "" where there is one or for who may not.
+    """
 
     id: int
     text: str
@@ -66,6 +70,8 @@ class FindingLine:
     acknowledged_by: str
     acknowledged_at: datetime | None
     may_acknowledge: bool
+    incident: int | None
+    opens: str
 
 
 def greeting(user: Any) -> str:
@@ -100,6 +106,9 @@ def finding_rows(user: Any, spec: ModelSpec, findings: Sequence[FindingRow]) -> 
     """The open findings of a model for its page, severest first."""
     ordered = sorted(findings, key=_urgency)
     allowed = may_somewhere(user, "finding.acknowledge") and may(user, "finding.acknowledge", spec)
+    sees = bool(ordered) and may_somewhere(user, "incident.view") and may(user, "incident.view", spec)
+    known = incidents.incidents_of_findings([finding.id for finding in ordered]) if sees else {}
+    opens = sees and may_somewhere(user, "incident.open") and may(user, "incident.open", spec)
     return {
         "findings": [
             FindingLine(
@@ -112,6 +121,8 @@ def finding_rows(user: Any, spec: ModelSpec, findings: Sequence[FindingRow]) -> 
                 acknowledged_by=finding.acknowledged_by,
                 acknowledged_at=finding.acknowledged_at,
                 may_acknowledge=allowed and finding.acknowledged_at is None,
+                incident=known.get(finding.id),
+                opens=_opens(spec, finding) if opens and finding.id not in known else "",
             )
             for finding in ordered
         ],
@@ -139,6 +150,10 @@ def finding_url(slug: str, finding: FindingRow) -> str:
     topic = topic_of(finding.metric)
     query = {"window": finding.window, "attribute": finding.attribute}
     return f"{reverse('model', args=[slug])}?{urlencode(query | ({'metric': topic.key} if topic else {}))}"
+
+
+def _opens(spec: ModelSpec, finding: FindingRow) -> str:
+    return f"{reverse('incident-new')}?{urlencode({'model': spec.slug, 'finding': finding.id})}"
 
 
 def _urgency(finding: FindingRow) -> tuple[bool, int, float]:

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts.permissions import demand, may_somewhere, requires
@@ -183,7 +184,7 @@ def finding_acknowledge(request: HttpRequest, finding_id: int) -> HttpResponse:
         lambda: responses.finding_acknowledge(finding_id=finding_id, person=person_of(request)),
         "The finding is acknowledged in your name.",
     )
-    return redirect("model", slug=finding.model_slug)
+    return redirect(f"{reverse('model', args=[finding.model_slug])}#finding-{finding_id}")
 
 
 @require_GET

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,14 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from apps.accounts.models import User
 from apps.common import clock
 from apps.registry.spec import ModelSpec
-from tests.apps.dashboards.world import watched
+from tests.apps.dashboards.world import triage, watched
 from tests.browser.install import installed
-from tests.cast import person, signed_in
+from tests.cast import PASSWORD, person, signed_in
 
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8")
+TABS_AT_MOST = 120
+
+Seat = Callable[..., Page]
 
 
 @pytest.fixture(scope="package")
@@ -47,16 +51,19 @@ def hiring(live_server: Any) -> ModelSpec:
 
 
 @pytest.fixture
-def opened(browser: Browser, live_server: Any, officer: User) -> Iterator[Callable[..., Page]]:
-    """`opened(path, scheme=, width=)`: a page signed in as the officer; complaints in its console fail the test."""
+def triaged(live_server: Any) -> ModelSpec:
+    return triage(at=clock.now())
+
+
+@pytest.fixture
+def seat(browser: Browser, live_server: Any) -> Iterator[Seat]:
+    """`seat(who, path, scheme=, width=)`: a browser of their own for a person; what its console complains of fails."""
     complaints: list[str] = []
     contexts = []
-    cookie = signed_in(officer).cookies[settings.SESSION_COOKIE_NAME].value
 
-    def open_page(path: str, *, scheme: str = "light", width: int = 1280, scripts: bool = True) -> Page:
-        context = browser.new_context(
-            color_scheme=scheme, viewport={"width": width, "height": 900}, java_script_enabled=scripts
-        )
+    def take(who: User, path: str, *, scheme: Any = "light", width: int = 1280, **options: Any) -> Page:
+        context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900}, **options)
+        cookie = signed_in(who).cookies[settings.SESSION_COOKIE_NAME].value
         context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
         contexts.append(context)
         page = context.new_page()
@@ -65,10 +72,47 @@ def opened(browser: Browser, live_server: Any, officer: User) -> Iterator[Callab
         page.goto(live_server.url + path)
         return page
 
-    yield open_page
+    yield take
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def opened(seat: Seat, officer: User) -> Callable[..., Page]:
+    """`opened(path, scheme=, width=, scripts=)`: a page signed in as the officer."""
+
+    def open_page(path: str, *, scripts: bool = True, **options: Any) -> Page:
+        return seat(officer, path, java_script_enabled=scripts, **options)
+
+    return open_page
+
+
+def fits(page: Page) -> None:
+    """Accessible and no wider than its window, at both widths."""
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(200)
+        assert violations(page) == [], (page.url, width)
+        assert overflow(page) <= 0, (page.url, width)
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def confirm(page: Page) -> None:
+    """Prove that it is oneself, as a signature asks, by the keyboard."""
+    page.get_by_label("Password").focus()
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+
+
+def tab_to(page: Page, words: str) -> None:
+    """Press Tab until what is focused says `words`, by its text or its id."""
+    focused = "[document.activeElement.textContent.trim(), document.activeElement.id]"
+    for _ in range(TABS_AT_MOST):
+        page.keyboard.press("Tab")
+        if any(re.search(words, each) for each in page.evaluate(focused)):
+            return
+    pytest.fail(f"no Tab leads to {words!r} on {page.url}")
 
 
 def violations(page: Page) -> list[str]:

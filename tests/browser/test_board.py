@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.conf import settings
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
-from apps.accounts.models import User
 from apps.board import services
 from apps.board.models import Case
 from apps.incidents.models import Incident
 from tests.apps.incidents.test_opening import escalate
 from tests.board import members, vote
-from tests.browser.conftest import overflow, violations
-from tests.cast import PASSWORD, Cast, signed_in
+from tests.browser.conftest import Seat, confirm, fits, tab_to
+from tests.cast import Cast
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-Opened = Callable[..., Page]
-TABS_AT_MOST = 80
 
 
 @pytest.fixture
@@ -47,44 +41,11 @@ def case(cast: Cast) -> Case:
     return found
 
 
-@pytest.fixture
-def opened_as(browser: Browser, live_server: Any) -> Iterator[Opened]:
-    """`opened_as(person, path, scheme=, width=)`; complaints in a page's console fail the test."""
-    complaints: list[str] = []
-    contexts = []
-
-    def open_page(who: User, path: str, *, scheme: str = "light", width: int = 1280) -> Page:
-        cookie = signed_in(who).cookies[settings.SESSION_COOKIE_NAME].value
-        context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
-        context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(live_server.url + path)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-def tab_to(page: Page, words: str) -> None:
-    """Press Tab until what is focused says `words`, by its text, label or name."""
-    focused = "(document.activeElement.textContent || document.activeElement.id || '').trim()"
-    for _ in range(TABS_AT_MOST):
-        page.keyboard.press("Tab")
-        if re.search(words, page.evaluate(focused)):
-            return
-    pytest.fail(f"no Tab leads to {words!r}")
-
-
-def test_the_board_votes_by_keyboard_alone(case: Case, cast: Cast, opened_as: Opened, tmp_path: Any) -> None:
+def test_the_board_votes_by_keyboard_alone(case: Case, cast: Cast, seat: Seat, tmp_path: Any) -> None:
     second, third = [each for each in members(3) if each != cast.board]
     vote(case, second)
     vote(case, third, "abstain", "I came late.")
-    page = opened_as(cast.board, "/")
+    page = seat(cast.board, "/")
     tab_to(page, "^Open: Claims triage")
     page.keyboard.press("Enter")
     expect(page.get_by_text("2 of 3 members who may vote have voted")).to_be_visible()
@@ -92,9 +53,7 @@ def test_the_board_votes_by_keyboard_alone(case: Case, cast: Cast, opened_as: Op
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("/confirm"))
     expect(page.get_by_label("Password")).to_be_visible()
-    page.get_by_label("Password").focus()
-    page.keyboard.type(PASSWORD)
-    page.keyboard.press("Enter")
+    confirm(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("Vote in your name")
     tab_to(page, "^choice-for$")
     page.keyboard.press("Space")
@@ -117,21 +76,16 @@ def test_the_board_votes_by_keyboard_alone(case: Case, cast: Cast, opened_as: Op
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_boards_pages_are_accessible_and_fit(
-    case: Case, cast: Cast, opened_as: Opened, live_server: Any, scheme: str
+    case: Case, cast: Cast, seat: Seat, live_server: Any, scheme: str
 ) -> None:
-    page = opened_as(cast.compliance, "/board/", scheme=scheme)
+    page = seat(cast.compliance, "/board/", scheme=scheme)
 
     def check(path: str, words: str) -> None:
-        page.set_viewport_size({"width": 1280, "height": 900})
         page.goto(live_server.url + path)
         expect(page.locator("main").get_by_text(words).first).to_be_visible()
         for detail in page.locator("main details summary").all():
             detail.click()
-        for width in (1280, 390):
-            page.set_viewport_size({"width": width, "height": 900})
-            page.wait_for_timeout(200)
-            assert violations(page) == [], (path, width)
-            assert overflow(page) <= 0, (path, width)
+        fits(page)
 
     check("/board/", "How the board decides")
     check(f"/board/{case.pk}/", "What the board is asked")

@@ -16,8 +16,8 @@ from apps.pipeline.escalating import evidence_of
 from apps.registry.spec import ModelSpec
 from apps.responses.selectors import open_findings
 from tests.apps.pipeline.world import NOW
-from tests.browser.conftest import overflow, violations
-from tests.cast import model
+from tests.board import members
+from tests.browser.conftest import Seat, fits, tab_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -57,34 +57,49 @@ def test_the_registers_are_accessible_and_fit(
         if path == f"/incidents/{done.incident_id}/":
             expect(page.locator(".canvas .main-svg").first).to_be_visible()
         page.evaluate("document.querySelectorAll('main details').forEach(each => each.open = true)")
-        for width in (1280, 390):
-            page.set_viewport_size({"width": width, "height": 900})
-            page.wait_for_timeout(200)
-            assert violations(page) == [], (path, width)
-            assert overflow(page) <= 0, (path, width)
+        fits(page)
 
 
-def test_an_incident_is_opened_and_investigated_by_keyboard(opened: Opened, officer: User) -> None:
-    model()
-    page = opened("/incidents/new/?model=claims-triage")
-    page.get_by_label("In a few words").focus()
-    page.keyboard.type("Claims of one region wait longer")
-    page.keyboard.press("Tab")
-    page.keyboard.type("Seen in the weekly figures.")
-    _tab_to(page, "Open the incident")
+def test_an_officer_acknowledges_a_finding_and_escalates_it_by_keyboard(
+    seat: Seat, officer: User, triaged: ModelSpec
+) -> None:
+    (member, *_) = members(2)
+    page = seat(officer, "/")
+    tab_to(page, "^Open: (?!Restrict)")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Open findings")).to_be_visible()
+    tab_to(page, "^Acknowledge")
+    said = page.evaluate("document.activeElement.textContent").partition(": ")[2]
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("acknowledged in your name")).to_be_visible()
+    fits(page)
+    tab_to(page, f"^Open an incident… for: {re.escape(said)}")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("In a few words")).to_have_value(said)
+    fits(page)
+    tab_to(page, "^summary$")
+    page.keyboard.press("Control+End")
+    page.keyboard.type(" The night shift has no interpreters.")
+    tab_to(page, "^Open the incident$")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/incidents/\d+/$"))
-    _tab_to(page, "Start the investigation")
+    tab_to(page, "^Start the investigation$")
     page.keyboard.press("Enter")
     expect(page.get_by_text("This incident is being investigated, led by Olivia Okafor").first).to_be_visible()
-    assert Incident.objects.get().state == "investigating"
-
-
-def _tab_to(page: Page, name: str) -> None:
-    """Go on by the Tab key until the button of that name has the focus."""
-    button = page.get_by_role("button", name=name)
-    for _ in range(60):
-        if button.evaluate("each => each === document.activeElement"):
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"{name!r} cannot be reached by keyboard")
+    fits(page)
+    tab_to(page, "^Put it to the board$")
+    page.keyboard.press("Enter")
+    tab_to(page, "^board-question$")
+    page.keyboard.type("May triage go on at night without interpreters?")
+    tab_to(page, "^Convene the board$")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The board is convened; its members are told.")).to_be_visible()
+    fits(page)
+    incident = Incident.objects.get()
+    assert (incident.state, incident.lead) == ("investigating", officer)
+    assert "no interpreters" in incident.summary
+    page.goto(page.url.split("/board/")[0] + f"/models/{triaged.slug}/")
+    expect(page.locator(f"#findings a[href='/incidents/{incident.pk}/']")).to_have_count(1)
+    told = seat(member, "/")
+    told.get_by_role("link", name="Ethics board convened").first.click()
+    expect(told.get_by_text("May triage go on at night without interpreters?").first).to_be_visible()

@@ -1,30 +1,27 @@
-"""From a proposal to its signature, in a browser: the owner writes it, it is run over the past, compliance signs."""
+"""From a proposal to the bound in force, in a browser: the owner writes it, it is run over the past, people decide."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.conf import settings
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from apps.accounts.models import User
 from apps.accounts.services import ownership_grant
-from apps.common import clock
+from apps.board.models import Case
+from apps.board.services import cases_advance
 from apps.pipeline import backtest
 from apps.registry.models import MonitoredModel
 from apps.registry.spec import ModelSpec
 from apps.thresholds.selectors import newest_version
 from biasgov.fairness import budget
-from tests.apps.dashboards.world import watched
-from tests.browser.conftest import overflow, violations
-from tests.cast import PASSWORD, person, signed_in
+from tests.board import members, vote
+from tests.browser.conftest import Seat, confirm, fits
+from tests.cast import person
 from tests.sides import side
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-As = Callable[..., Page]
 
 
 @pytest.fixture
@@ -35,48 +32,14 @@ def people(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, User]
 
 
 @pytest.fixture
-def spec(people: dict[str, User]) -> ModelSpec:
-    found = watched(at=clock.now())
-    ownership_grant(person=people["owner"], model=MonitoredModel.objects.get(pk=found.id), actor="system:tests")
-    return found
-
-
-@pytest.fixture
-def seen_by(browser: Browser, live_server: Any, people: dict[str, User]) -> Iterator[As]:
-    """`seen_by(part, path)`: a page in the browser of that person; complaints in its console fail the test."""
-    complaints: list[str] = []
-    contexts = []
-
-    def open_page(part: str, path: str, **options: Any) -> Page:
-        context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
-        cookie = signed_in(people[part]).cookies[settings.SESSION_COOKIE_NAME].value
-        context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(live_server.url + path)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
+def spec(people: dict[str, User], triaged: ModelSpec) -> ModelSpec:
+    ownership_grant(person=people["owner"], model=MonitoredModel.objects.get(pk=triaged.id), actor="system:tests")
+    return triaged
 
 
 def computed() -> None:
     with side("compute"):
         assert backtest.backtest_next()
-
-
-def fits(page: Page) -> None:
-    """Accessible and no wider than its window, at both widths."""
-    for width in (1280, 390):
-        page.set_viewport_size({"width": width, "height": 900})
-        page.wait_for_timeout(200)
-        assert violations(page) == [], (page.url, width)
-        assert overflow(page) <= 0, (page.url, width)
-    page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def write_by_keyboard(page: Page, name: str, text: str) -> None:
@@ -85,22 +48,20 @@ def write_by_keyboard(page: Page, name: str, text: str) -> None:
     page.keyboard.type(text)
 
 
-def confirm(page: Page) -> None:
-    """Prove that it is oneself, as a signature asks, by the keyboard."""
-    page.get_by_label("Password").focus()
-    page.keyboard.type(PASSWORD)
-    page.keyboard.press("Enter")
-
-
-def test_the_owner_proposes_a_relaxation_and_compliance_reads_the_back_test_and_signs(
-    seen_by: As, spec: ModelSpec
+def test_a_relaxation_beyond_the_limits_is_in_force_when_compliance_has_signed_and_the_board_agreed(
+    seat: Seat, people: dict[str, User], spec: ModelSpec
 ) -> None:
-    owner = seen_by("owner", f"/thresholds/{spec.slug}/propose/")
+    board = person("board")
+    others = [each for each in members(3) if each != board]
+    owner = seat(people["owner"], f"/models/{spec.slug}/")
+    owner.get_by_role("link", name="thresholds", exact=True).click()
+    expect(owner.get_by_text("1 version fits these filters.")).to_be_visible()
+    owner.get_by_role("link", name="propose a change").click()
     fits(owner)
     owner.get_by_label("demographic parity ratio, lower bound", exact=True).fill("0.3")
     owner.get_by_label("demographic parity ratio, upper bound", exact=True).fill("3")
-    owner.get_by_label("Justification; those who sign").fill("The pilot had no such forms.")
-    owner.get_by_label("Risk assessment").fill("RA-2026-031")
+    owner.get_by_label("Justification; those who sign").fill("There are no interpreters at night until March.")
+    owner.get_by_label("Risk assessment").fill("CLIN-2026-09")
     owner.get_by_role("button", name="Save as a draft").click()
     expect(owner.get_by_text("The back-test is being computed.")).to_be_visible()
     computed()
@@ -109,11 +70,12 @@ def test_the_owner_proposes_a_relaxation_and_compliance_reads_the_back_test_and_
     owner.get_by_role("button", name="Submit for signature").click()
     expect(owner.get_by_text("waits for signatures").first).to_be_visible()
     expect(owner.get_by_role("link", name="Sign…")).to_have_count(0)
-    owner.goto(owner.url.replace("/thresholds/proposals/", "/approvals/") + "sign/")
+    proposal = owner.url
+    owner.goto(proposal.replace("/thresholds/proposals/", "/approvals/") + "sign/")
     confirm(owner)
     expect(owner.get_by_text("There is no signature here that you could give.")).to_be_visible()
 
-    compliance = seen_by("compliance", "/")
+    compliance = seat(people["compliance"], "/")
     compliance.get_by_role("link", name="Relax the demographic parity ratio bound").first.click()
     expect(compliance.get_by_text("alerts of the last 90 days would not have been raised")).to_be_visible()
     expect(compliance.get_by_text("needs the board")).to_be_visible()
@@ -125,11 +87,43 @@ def test_the_owner_proposes_a_relaxation_and_compliance_reads_the_back_test_and_
     expect(compliance.get_by_text("Signed in your name.")).to_be_visible()
     assert newest_version(spec.id).version == 1
 
+    assert cases_advance()
+    compliance.reload()
+    compliance.get_by_role("link", name="the board's case").click()
+    compliance.get_by_role("button", name="Open the vote now").click()
+    case = Case.objects.get()
+    for other, choice in zip(others, ("for", "against"), strict=True):
+        vote(case, other, choice)
+    page = seat(board, "/")
+    page.get_by_role("link", name="Relax the demographic parity ratio bound").first.click()
+    expect(page.get_by_text("0.3 to 3, today 0.8 to 1.25")).to_be_visible()
+    page.get_by_role("link", name="Read the whole request").click()
+    expect(page).to_have_url(proposal)
+    fits(page)
+    page.get_by_role("link", name="the board's case").click()
+    assert newest_version(spec.id).version == 1
+    page.get_by_role("link", name="Vote…").click()
+    confirm(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Vote in your name")
+    fits(page)
+    page.get_by_label("For", exact=True).check()
+    page.get_by_label("Your reason").fill("The interpreters' rota begins in March.")
+    page.get_by_role("button", name="Give my vote").click()
+    expect(page.get_by_text("The board says yes: 2 for, 1 against, nobody abstained.").first).to_be_visible()
+    fits(page)
+    assert newest_version(spec.id).version == 2
+    owner.goto(proposal)
+    expect(owner.get_by_text("in effect").first).to_be_visible()
+    owner.goto(f"{owner.url.split('/thresholds/')[0]}/thresholds/?model={spec.slug}")
+    expect(owner.get_by_text("0.3 to 3")).to_be_visible()
 
-def test_a_tightening_is_written_and_signed_by_the_keyboard_alone(seen_by: As, spec: ModelSpec) -> None:
-    owner = seen_by("owner", f"/thresholds/{spec.slug}/propose/")
+
+def test_a_tightening_is_written_and_signed_by_the_keyboard_alone(
+    seat: Seat, people: dict[str, User], spec: ModelSpec
+) -> None:
+    owner = seat(people["owner"], f"/thresholds/{spec.slug}/propose/")
     write_by_keyboard(owner, "equalised odds difference, upper bound", "0.04")
-    write_by_keyboard(owner, "Justification; those who sign", "The pilot shows that less is possible.")
+    write_by_keyboard(owner, "Justification; those who sign", "Interpreters are on call: less is possible.")
     owner.keyboard.press("Tab")
     owner.get_by_role("button", name="Save as a draft").focus()
     owner.keyboard.press("Enter")
@@ -141,7 +135,7 @@ def test_a_tightening_is_written_and_signed_by_the_keyboard_alone(seen_by: As, s
     expect(owner.get_by_text("waits for signatures").first).to_be_visible()
     path = owner.url.split("/", 3)[3]
 
-    compliance = seen_by("compliance", f"/{path}")
+    compliance = seat(people["compliance"], f"/{path}")
     compliance.get_by_role("link", name="Sign…").focus()
     compliance.keyboard.press("Enter")
     confirm(compliance)
@@ -155,8 +149,10 @@ def test_a_tightening_is_written_and_signed_by_the_keyboard_alone(seen_by: As, s
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_other_pages_are_accessible_and_fit(seen_by: As, spec: ModelSpec, scheme: str) -> None:
-    page = seen_by("owner", "/thresholds/", color_scheme=scheme)
+def test_the_other_pages_are_accessible_and_fit(
+    seat: Seat, people: dict[str, User], spec: ModelSpec, scheme: str
+) -> None:
+    page = seat(people["owner"], "/thresholds/", scheme=scheme)
     version = newest_version(spec.id).id
     paths = [f"versions/{version}/", *(f"{spec.slug}/{each}" for each in ("review/", "assessments/", "propose/"))]
     for path in paths:
@@ -165,8 +161,8 @@ def test_the_other_pages_are_accessible_and_fit(seen_by: As, spec: ModelSpec, sc
         fits(page)
 
 
-def test_a_proposal_is_written_and_read_without_scripts(seen_by: As, spec: ModelSpec) -> None:
-    page = seen_by("owner", f"/thresholds/{spec.slug}/propose/", java_script_enabled=False)
+def test_a_proposal_is_written_and_read_without_scripts(seat: Seat, people: dict[str, User], spec: ModelSpec) -> None:
+    page = seat(people["owner"], f"/thresholds/{spec.slug}/propose/", java_script_enabled=False)
     page.get_by_label("equalised odds difference, upper bound", exact=True).fill("0.04")
     page.get_by_label("Justification; those who sign").fill("Less is possible.")
     page.get_by_role("button", name="Save as a draft").click()

@@ -122,7 +122,7 @@ def page_of(user: Any, view: ApprovalView) -> ApprovalPage:
         view=view,
         kind=kind(view.kind).title,
         status=_BADGES[view.state],
-        facts=tuple(FACTS[view.kind](view) if view.kind in FACTS else facts(view.content)),
+        facts=tuple(facts_of(view)),
         signatures=tuple(_signature(view, one, need.verb if need else "") for one in view.needs),
         steps=tuple(map(_step, reversed(selectors.steps(view.id)))),
         may_sign=need is not None,
@@ -130,6 +130,11 @@ def page_of(user: Any, view: ApprovalView) -> ApprovalPage:
         is_own=user.pk == view.requester_id,
         about=about_of(view),
     )
+
+
+def facts_of(view: ApprovalView) -> Sequence[tuple[str, str]]:
+    """What the request says, as labels and texts: in words of its kind, where it has any."""
+    return FACTS[view.kind](view) if view.kind in FACTS else facts(view.content)
 
 
 def list_of(user: Any, *, open_only: bool, before_id: int | None) -> list[ApprovalLine]:

@@ -16,7 +16,7 @@ from apps.board import selectors, states
 from apps.board.rules import CHAIR, Rules
 from apps.board.selectors import CaseDetail, CaseRow, MemberView
 from apps.board.wording import people, standing_sentence
-from apps.dashboards.approvals.reading import url_of
+from apps.dashboards.approvals.reading import facts_of, url_of
 from apps.dashboards.board.conditions import STATUS
 from apps.dashboards.words import Badge
 from apps.incidents import selectors as incidents
@@ -107,7 +107,10 @@ class ActionOfCase:
 
 @dataclass(frozen=True, slots=True)
 class CasePage:
-    """A case with all that this person may do about it. owners: who may be given a condition to meet."""
+    """A case with all that this person may do about it.
+
+    owners: who may be given a condition to meet. asked: what the request that it is about says, as it would be signed.
+    """
 
     view: CaseDetail
     kind: str
@@ -127,6 +130,7 @@ class CasePage:
     conflicted: bool
     owners: tuple[tuple[str, str], ...]
     actions: tuple[ActionOfCase, ...]
+    asked: tuple[tuple[str, str], ...]
 
 
 def list_of(user: Any, *, open_only: bool, before_id: int | None) -> list[CaseLine]:
@@ -200,6 +204,7 @@ def page_of(user: Any, view: CaseDetail) -> CasePage:
         conflicted=conflicted,
         owners=_owners(view) if sets_conditions else (),
         actions=tuple(map(_action, incidents.actions_of_case(row.id))) if row.state == states.DECIDED else (),
+        asked=_asked(user, view),
     )
 
 
@@ -242,6 +247,14 @@ def _following(view: CaseDetail) -> str:
         states.CONVENED: "Then voting opens, and what is voted on stays as it is.",
         states.VOTING: "The board decides with the last vote, or at the end of the time with the quorum there.",
     }.get(view.row.state, "")
+
+
+def _asked(user: Any, view: CaseDetail) -> tuple[tuple[str, str], ...]:
+    """The text that the board decides on; nothing once another one stands there, or for who may not read it."""
+    found = approvals.approval(view.row.subject_id) if view.row.kind == "approval" else None
+    if found is None or found.digest != view.key or not approvals.may_read(user, found):
+        return ()
+    return tuple(facts_of(found))
 
 
 def _member(each: MemberView, view: CaseDetail, *, mine: bool) -> MemberLine:

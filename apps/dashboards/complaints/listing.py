@@ -35,7 +35,7 @@ DEADLINES: Mapping[str, tuple[str, timedelta]] = {
     "week": ("within 7 days", timedelta(days=7)),
 }
 STATES: Mapping[str, Badge] = {
-    states.RECEIVED: Badge("breach", "received"),
+    states.RECEIVED: Badge("inconclusive", "received"),
     states.EXAMINED: Badge("inconclusive", "being examined"),
     states.ANSWERED: Badge("within", "answered"),
     states.WITHDRAWN: Badge("plain", "withdrawn"),

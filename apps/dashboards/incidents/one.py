@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
@@ -21,6 +22,7 @@ from apps.dashboards.incidents.doing import VERBS
 from apps.dashboards.incidents.evidence import CHART, chart_table
 from apps.dashboards.incidents.forms import Failed, Given
 from apps.dashboards.taken import taken
+from apps.dashboards.tasks import finding_text
 from apps.incidents import selectors, services
 from apps.incidents.causes import CAUSES
 from apps.incidents.selectors import EvidenceRow, IncidentDetail
@@ -31,9 +33,11 @@ from apps.responses import selectors as responses
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
+    from apps.responses.selectors import FindingRow
 
 VIEW, OPEN, MANAGE = "incident.view", "incident.open", "incident.manage"
 REFUSED = 422
+LONGEST_TITLE = 200
 
 
 @require_GET
@@ -120,14 +124,17 @@ def new(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, f"Incident {opened} is open, and you lead it.")
             return redirect("incident", number=opened)
+    chosen = request.POST.getlist("findings") if failed else request.GET.getlist("finding")
+    known = responses.open_findings([spec.id]) if spec else ()
+    findings = sorted(known, key=lambda each: str(each.id) not in chosen)
     context = {
         "specs": specs,
         "spec": spec,
-        "findings": responses.open_findings([spec.id]) if spec else (),
-        "chosen": request.POST.getlist("findings") or request.GET.getlist("finding"),
+        "findings": [(each, finding_text(each, spec.words)) for each in findings] if spec else (),
+        "chosen": chosen,
         "severities": selectors.SEVERITIES,
         "failed": failed,
-        "given": failed.parts if failed else {},
+        "given": failed.parts if failed else _begun(spec, [each for each in findings if str(each.id) in chosen]),
     }
     return render(request, "incidents/new.html", context, status=REFUSED if failed else 200)
 
@@ -182,6 +189,18 @@ def _page(request: HttpRequest, detail: IncidentDetail, failed: Failed | None = 
         "kinds": selectors.COST_KINDS,
     }
     return render(request, "incidents/page.html", context, status=REFUSED if failed else 200)
+
+
+def _begun(spec: ModelSpec | None, findings: Sequence[FindingRow]) -> dict[str, str]:
+    """What the form holds when it is opened for findings: what they say, and how severe the worst of them is."""
+    if spec is None or not findings:
+        return {}
+    texts = [finding_text(each, spec.words) for each in findings]
+    return {
+        "title": texts[0] if len(texts[0]) <= LONGEST_TITLE else f"{texts[0][: LONGEST_TITLE - 1]}…",
+        "summary": "\n".join(texts),
+        "severity": max((each.severity for each in findings), key=selectors.SEVERITIES.index),
+    }
 
 
 def _open(person: User, spec: ModelSpec, given: Given) -> int:

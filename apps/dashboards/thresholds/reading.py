@@ -72,6 +72,10 @@ class Register:
     silent: tuple[SilentBounds, ...]
     proposable: tuple[ModelName, ...]
 
+    @property
+    def narrowed(self) -> bool:
+        return self.filters != Filters(state=IN_FORCE)
+
 
 @dataclass(frozen=True, slots=True)
 class VersionPage:

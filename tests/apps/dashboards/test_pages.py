@@ -14,6 +14,7 @@ from django.urls import reverse
 from apps.accounts.services import ownership_grant
 from apps.audit.selectors import entries
 from apps.common import clock
+from apps.incidents.models import Incident
 from apps.monitoring import selectors as monitoring
 from apps.registry.models import MonitoredModel
 from apps.registry.spec import ModelSpec
@@ -207,6 +208,14 @@ def test_an_officer_acknowledges_in_their_own_name(hiring: ModelSpec) -> None:
     assert finding.acknowledged_by == officer
     again = browser.post(reverse("finding-acknowledge", args=[finding.pk]), follow=True)
     assert "acknowledged already" in again.content.decode()
+    opens = f"{reverse('incident-new')}?model={hiring.slug}&finding={finding.pk}"
+    assert opens.replace("&", "&amp;") in again.content.decode()
+    begun = browser.get(opens)
+    assert begun.context["given"]["severity"] == finding.severity
+    browser.post(reverse("incident-new"), {"model": hiring.slug, "findings": finding.pk, **begun.context["given"]})
+    page = browser.get(reverse("model", args=[hiring.slug])).content.decode()
+    assert opens.replace("&", "&amp;") not in page
+    assert f'href="{reverse("incident", args=[Incident.objects.latest("id").pk])}">Incident' in page
 
 
 def test_an_auditor_reads_findings_and_acknowledges_none(hiring: ModelSpec) -> None:
@@ -214,6 +223,8 @@ def test_an_auditor_reads_findings_and_acknowledges_none(hiring: ModelSpec) -> N
     page = browser.get(reverse("model", args=[hiring.slug])).content.decode()
     assert "Open findings" in page
     assert ">Acknowledge<" not in page
+    assert reverse("incident-new") not in page
+    assert f'{reverse("thresholds")}?model={hiring.slug}"' in page
     finding = Finding.objects.filter(model_id=hiring.id).first()
     assert browser.post(reverse("finding-acknowledge", args=[finding.pk])).status_code == 403
 
