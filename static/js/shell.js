@@ -1,4 +1,4 @@
-// Every page: theme switch, menu on small screens, times in the reader's zone.
+// Every page: theme switch, menu on small screens, times in the reader's zone, double clicks.
 (() => {
   const sameYear = (moment) => moment.getFullYear() === new Date().getFullYear();
   const localise = (within) => {
@@ -24,6 +24,14 @@
     if (event.target.closest("[data-theme-switch]")) window.switchTheme();
     const burger = event.target.closest("[data-burger]");
     if (burger) burger.setAttribute("aria-expanded", String(document.querySelector(".side").classList.toggle("open")));
+  });
+  // The server carries a form out once anyway; what it answers to the first click shall be what is seen.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post") return;
+    const now = Date.now();
+    if (now - Number(form.dataset.sentAt || 0) < 1000) event.preventDefault();
+    else form.dataset.sentAt = String(now);
   });
   document.addEventListener("DOMContentLoaded", () => {
     const side = document.querySelector(".side");

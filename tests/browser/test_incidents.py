@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from apps.accounts.models import User
-from apps.incidents.models import Incident
+from apps.incidents.models import Complaint, Incident
 from apps.incidents.services import complaint_record, incident_open_for_escalation
 from apps.pipeline.escalating import evidence_of
 from apps.registry.spec import ModelSpec
@@ -18,6 +18,7 @@ from apps.responses.selectors import open_findings
 from tests.apps.pipeline.world import NOW
 from tests.board import members
 from tests.browser.conftest import Seat, fits, tab_to
+from tests.cast import model
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -103,3 +104,13 @@ def test_an_officer_acknowledges_a_finding_and_escalates_it_by_keyboard(
     told = seat(member, "/")
     told.get_by_role("link", name="Ethics board convened").first.click()
     expect(told.get_by_text("May triage go on at night without interpreters?").first).to_be_visible()
+
+
+def test_a_double_click_sends_a_form_once_and_shows_what_came_of_it(opened: Opened, officer: User) -> None:
+    model()
+    page = opened("/complaints/new/?model=claims-triage")
+    page.get_by_label("What is complained about").fill("Rated low for no reason that was told.")
+    page.get_by_role("button", name="Record it").dblclick()
+    expect(page).to_have_url(re.compile(r"/complaints/\d+/$"))
+    expect(page.get_by_role("status")).to_have_text(re.compile("Recorded as complaint"))
+    assert Complaint.objects.count() == 1

@@ -41,6 +41,19 @@ def test_a_change_of_the_clocks_neither_gives_nor_takes_an_hour():
     assert round_the_clock.deadline(friday, 24) == datetime(2026, 10, 5, 12, tzinfo=zone).astimezone(UTC)
 
 
+@pytest.mark.parametrize("day", [(2026, 4, 23), (2026, 10, 29)])
+def test_the_clocks_may_change_on_a_working_day(day: tuple[int, int, int]):
+    """Egypt's change on the night to a Friday: the hours that pass are counted, and business opens by the clock."""
+    zone = ZoneInfo("Africa/Cairo")
+    thursday = datetime(*day, 12, tzinfo=zone)
+    friday = thursday + timedelta(days=1)
+    assert thursday.utcoffset() != friday.utcoffset()
+    round_the_clock = BusinessHours("", "Africa/Cairo", opens=0, closes=24)
+    assert round_the_clock.deadline(thursday, 24) - thursday.astimezone(UTC) == timedelta(hours=24)
+    by_day = BusinessHours("", "Africa/Cairo").deadline(thursday.replace(hour=17), 0.5).astimezone(zone)
+    assert (by_day.date(), f"{by_day - timedelta(minutes=30):%H:%M}") == (friday.date(), "09:00")
+
+
 def test_a_deadline_starts_when_business_does():
     early = datetime(2026, 5, 6, 3, tzinfo=UTC)
     assert BusinessHours().deadline(early, 8) == datetime(2026, 5, 6, 17, tzinfo=UTC)
