@@ -17,6 +17,8 @@ LEAST_EXPECTED = 5
 EXACT_UP_TO = 2_000
 """Two groups with at most this many events together are always tested exactly: there it still costs next to nothing."""
 
+PAIRS_TRIED = 8
+
 _TIE = 1 + 1e-7
 
 
@@ -82,8 +84,9 @@ def two_rates(x1: Int64, n1: Int64, x2: Int64, n2: Int64) -> Array:
 def homogeneity(x: Int64, n: Int64) -> tuple[float, int, float]:
     """Chi-squared test that k rates x/n (every n positive) are equal: statistic, degrees of freedom, p.
 
-    Where an expected count is below 5, the p-value is that of Fisher's test of the two most different groups times
-    the number of pairs (Bonferroni): valid for any table, and never smaller than the evidence.
+    Where an expected count is below 5, the p-value is the smallest of `two_rates` over the pairs times the number of
+    all pairs (Bonferroni): valid for any table, and a group of a handful does not hide what the others show. It is
+    looked for among the `PAIRS_TRIED` pairs that differ most by the chi-squared test, which costs next to nothing.
     """
     freedom = len(x) - 1
     pooled = x.sum() / n.sum()
@@ -92,9 +95,10 @@ def homogeneity(x: Int64, n: Int64) -> tuple[float, int, float]:
     statistic = float(((x - n * pooled) ** 2 / (n * pooled * (1 - pooled))).sum())
     p = float(special.chdtrc(freedom, statistic))
     if n.min() * min(pooled, 1 - pooled) < LEAST_EXPECTED:
-        low, high = np.argmin(x / n), np.argmax(x / n)
-        pair = float(two_rates(x[[low]], n[[low]], x[[high]], n[[high]])[0])
-        p = min(1.0, pair * len(x) * freedom / 2)
+        one, two = np.triu_indices(len(x), 1)
+        first = np.argsort(chi_squared(x[one], n[one], x[two], n[two]), kind="stable")[:PAIRS_TRIED]
+        one, two = one[first], two[first]
+        p = min(1.0, float(two_rates(x[one], n[one], x[two], n[two]).min()) * len(x) * freedom / 2)
     return statistic, freedom, p
 
 

@@ -92,6 +92,17 @@ def test_homogeneity_of_sparse_groups_pays_for_choosing_the_extremes():
     assert homogeneity(np.array([4, 8]), np.array([4, 8]))[2] == 1.0
 
 
+def test_a_group_of_a_handful_does_not_hide_what_the_others_show():
+    x, n = np.array([500, 250, 1]), np.array([1000, 1000, 5])
+    assert homogeneity(x, n)[2] == pytest.approx(3 * float(chi_squared(500, 1000, 250, 1000)))
+
+
+@pytest.mark.parametrize(("sizes", "rate"), [([200, 200, 6], 0.3), ([8] * 12, 0.4), ([300, 40, 5, 5], 0.05)])
+def test_equal_rates_of_sparse_groups_are_seldom_called_different(sizes, rate):
+    rng, n = np.random.default_rng(12), np.array(sizes)
+    assert np.mean([homogeneity(rng.binomial(n, rate), n)[2] <= 0.05 for _ in range(600)]) <= 0.05
+
+
 @settings(max_examples=20)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_adjusted_p_values_are_those_of_statsmodels(p):

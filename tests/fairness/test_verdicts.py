@@ -73,6 +73,12 @@ def test_a_breach_asks_more_of_the_interval_than_what_people_read():
     assert 0.8 - clear.interval[1] > 0.05 > 0.8 - at_alert_confidence(clear.measurement, RATIO).high
 
 
+def test_an_alert_never_asks_less_of_the_interval_than_what_people_read():
+    policy = replace(RATIO, confidence=0.99, alert_confidence=0.9)
+    measured = ratio_of({"A": (500, 1000), "B": (358, 1000)}, policy).measurement
+    assert at_alert_confidence(measured, policy) == measured
+
+
 def test_looking_every_hour_of_a_year_asks_more_of_the_p_value_than_looking_once():
     measured = ratio_of({"A": (60, 100), "B": (28, 100)}).measurement
     (once,), (week,) = judge([measured], RATIO), judge([measured], RATIO, hours=168)
@@ -415,6 +421,41 @@ def test_a_result_is_decided_by_the_first_window_that_is_conclusive():
     assert of("7d", "D") == of("30d", "D") == ("inconclusive", None, None)
     for name in windows:
         assert [replace(r, decided_by_window=None, decided_verdict=None) for r in decided[name]] == list(windows[name])
+
+
+def test_an_association_rests_on_everybody_and_not_on_its_smallest_group():
+    policy = Policy(bounds={"association": Bound(None, 0.1)})
+    one = only(
+        evaluate(selection_cube({"A": (500, 1000), "B": (250, 1000), "C": (1, 5)}), PLAN_A, policy, seed=1),
+        "association",
+    )
+    assert (one.measurement.least_n, one.measurement.share) == (2005, 1.0)
+    assert one.verdict == "breach"
+
+
+def test_the_widest_of_three_calibration_differences_is_one_of_three():
+    rng = np.random.default_rng(4)
+    race = np.repeat([0, 1, 2], 800)
+    score = rng.random(2400)
+    outcome = (rng.random(2400) < np.clip(score - 0.05 * race, 0, 1)).astype(int)
+    zeros = np.zeros(2400, int)
+    cube = count({"sex": zeros, "race": race, "decision": zeros, "outcome": outcome, "score": score})
+    levels = cube.schema.axis("race").levels
+    measured = {reference: measure(cube, Plan({"sex": "Male", "race": reference}), seed=1) for reference in levels}
+    (whole,) = [
+        one for one in measured[levels[0]] if (one.metric, one.attribute, one.group) == (CALIBRATION, "race", None)
+    ]
+    (pair,) = [
+        one
+        for one in measured[whole.details["lowest"]]
+        if (one.metric, one.attribute, one.group) == (CALIBRATION, "race", whole.details["highest"])
+    ]
+    assert whole.value == pytest.approx(pair.value)
+    assert 0 < pair.p < 0.3
+    assert whole.p == pytest.approx(3 * pair.p)
+
+
+CALIBRATION = "calibration_difference"
 
 
 def test_aggregates_of_groups_too_small_to_tell_are_inconclusive():

@@ -395,6 +395,29 @@ def test_alike_people_with_other_decisions_break_a_bound_on_individual_fairness(
     assert gate(frame.assign(income="much"), policy) == 3
 
 
+def test_people_without_every_feature_are_left_out_of_the_sample(gate: Gate) -> None:
+    frame = people(900)
+    frame["income"], frame["age"] = frame["score"], frame["score"] ** 2
+    frame.loc[:299, "income"] = np.nan
+    frame.loc[200:399, "age"] = np.nan
+    gate(frame, POLICY | {"features": ["income", "age"]})
+    found = only(gate.report, "individual_fairness_distance", None, "")
+    assert (found["n"], found["details"]["of"]) == (500, 500)
+
+
+def test_scores_are_compared_where_both_files_have_one_and_by_weight(gate: Gate) -> None:
+    before = people(100).assign(weight=1)
+    before.loc[0, "weight"] = 51
+    after = before.assign(score=(before["score"] - 0.1).abs())
+    after.loc[:9, "score"] = before.loc[:9, "score"]
+    expected = np.average((after["score"] - before["score"]).abs()[:-20], weights=before["weight"][:-20])
+    before.loc[80:89, "score"] = np.nan
+    after.loc[90:, "score"] = np.nan
+    before.to_parquet(gate.folder / "before.parquet")
+    gate(after, POLICY | WEIGHTED | {"baseline": "before.parquet"})
+    assert gate.report["baseline"]["scores"] == pytest.approx(expected)
+
+
 def test_a_bound_that_nothing_can_be_put_to_is_not_passed(gate: Gate, capsys: pytest.CaptureFixture[str]) -> None:
     for bounds, message in (
         ({"individual_fairness_distance": {"upper": 0.1}}, "no_features"),
