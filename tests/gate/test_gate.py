@@ -100,6 +100,20 @@ def test_a_bound_on_labels_without_labels_cannot_be_judged(gate: Gate) -> None:
     assert gate(people(), policy) == 2
 
 
+def test_what_cannot_be_estimated_is_skipped_in_junit_with_its_reason(gate: Gate) -> None:
+    policy = POLICY | {"columns": {"decision": "approved"}, "bounds": {"equalized_odds_difference": {"upper": 0.05}}}
+    gate(people(), policy)
+    skipped = ET.parse(gate.folder / "out.xml").getroot().findall("./testcase/skipped")
+    assert {each.attrib["message"] for each in skipped} == {"no_labels"}
+    assert len(skipped) == 2
+
+
+def test_one_look_asks_for_the_interval_that_people_read(tmp_path: Path) -> None:
+    for given, expected in ((POLICY, 0.95), (POLICY | {"confidence": 0.9}, 0.9), (POLICY | {"confidence": None}, 0.95)):
+        judgement = parse_policy(given, folder=tmp_path).judgement
+        assert (judgement.confidence, judgement.alert_confidence) == (expected, expected)
+
+
 def test_a_group_below_the_minimum_share_is_listed_but_does_not_count(gate: Gate) -> None:
     frame = people()
     frame.loc[:39, "sex"] = "Other"
