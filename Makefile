@@ -55,7 +55,7 @@ check: $(VENV)/dev.stamp ## ruff, mypy, import contracts, migrations, deployment
 	$(BIN)/python -m tests.check_django
 
 pictures: $(VENV)/dev.stamp ## take the documentation's pictures from a running demo
-	@PYTHONPATH=. $(BIN)/python docs/pictures/make.py
+	@PYTHONPATH=. $(BIN)/python docs/pictures/make.py $(ARGS)
 
 lock: $(UV) ## pin the newest allowed versions again
 	$(UV) pip compile -q --upgrade pyproject.toml --extra server --generate-hashes --no-header --python-version 3.11 -o requirements/server.lock
