@@ -138,6 +138,7 @@ def broker() -> redis.Redis:
         (in_the_broker, "broker "),
         (in_a_file, str(PLANTED)),
     ],
+    ids=["table", "run", "vault", "sealed", "broker", "file"],
 )
 def test_the_search_finds_what_was_left_somewhere(
     plant: Callable[[str], None], place: str, door: Caller, request: pytest.FixtureRequest
