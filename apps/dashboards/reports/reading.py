@@ -114,9 +114,12 @@ def summary(report: CoverageReport) -> str:
         return "No week of this quarter has ended with decisions yet."
     told = [line for line in report.lines if line.last.known is not None]
     left = len(report.lines) - len(told)
-    untold = f" Of {left} nothing is told: too few people are known." if left else ""
+    untold = f" Of {left} nothing is told: too few people are known, or nobody was decided about." if left else ""
     if not told:
-        return "So few people are known that nothing is told of any attribute: a small group would follow from it."
+        return (
+            "Nothing is told of any attribute: nobody was decided about in the last week, or so few people are known"
+            " that a small group would follow from it."
+        )
     if report.alerts:
         worst = report.alerts[0]
         also = f" and {len(report.alerts) - 1} more" if len(report.alerts) > 1 else ""
