@@ -106,6 +106,18 @@ def compare(matched: Matched, now: Side, before: Side, policy: GatePolicy) -> Co
     )
 
 
+def untried(policy: GatePolicy, comparison: Comparison | None, *, has_folds: bool) -> list[tuple[str, str]]:
+    """Tolerances that nothing could be held against, and why."""
+    if comparison is None:
+        missing = dict.fromkeys(("decisions", "scores", "fairness"), "there is no baseline")
+    else:
+        missing = {"scores": "there are no scores in both files"} if comparison.scores is None else {}
+        missing |= {} if comparison.changes else {"fairness": "no judged metric has a value in both files"}
+    if not has_folds:
+        missing["folds"] = "there are no folds"
+    return [(kind, why) for kind, why in missing.items() if kind in policy.tolerance]
+
+
 def _changes(now: Sequence[Result], before: Sequence[Result]) -> tuple[Change, ...]:
     earlier: dict[Key, float | None] = {one.key: one.value for one in before}
     return tuple(

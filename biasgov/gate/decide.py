@@ -20,7 +20,7 @@ from biasgov.fairness.metrics import measure
 from biasgov.fairness.policy import Plan, Policy
 from biasgov.fairness.schema import SEPARATOR
 from biasgov.fairness.verdicts import Key, Result, judge
-from biasgov.gate.compare import Comparison, Side, compare
+from biasgov.gate.compare import Comparison, Side, compare, untried
 from biasgov.gate.policy import GatePolicy
 from biasgov.gate.rows import GateInputError, GateRows, check_names, rows_of, same_people
 
@@ -123,8 +123,8 @@ def run_gate(frame: pd.DataFrame, policy: GatePolicy, *, baseline: pd.DataFrame 
         earlier = gate.results(before, before.rows.cube())
         matched = same_people(frame, baseline, policy.columns)
         comparison = compare(matched, Side(rows.rows, counting), Side(before.rows, earlier), policy)
-    untried = _untried(policy, folds, comparison)
-    verdict, reasons = _decide(counting, gate.judgement, unstable, comparison, untried)
+    tried_not = untried(policy, comparison, has_folds=bool(folds))
+    verdict, reasons = _decide(counting, gate.judgement, unstable, comparison, tried_not)
     return GateReport(
         verdict=verdict,
         reasons=reasons,
@@ -270,26 +270,12 @@ def _below_share(result: Result, judgement: Policy) -> bool:
     return result.measurement.share < judgement.minimum_share and not missing
 
 
-def _untried(
-    policy: GatePolicy, folds: Mapping[Key, Mapping[str, Result]], comparison: Comparison | None
-) -> list[tuple[str, str]]:
-    """Tolerances that nothing could be held against, and why."""
-    if comparison is None:
-        missing = dict.fromkeys(("decisions", "scores", "fairness"), "there is no baseline")
-    else:
-        missing = {"scores": "there are no scores in both files"} if comparison.scores is None else {}
-        missing |= {} if comparison.changes else {"fairness": "no judged metric has a value in both files"}
-    if not folds:
-        missing["folds"] = "there are no folds"
-    return [(kind, why) for kind, why in missing.items() if kind in policy.tolerance]
-
-
 def _decide(
     counting: Sequence[Result],
     judgement: Policy,
     unstable: Sequence[Key],
     comparison: Comparison | None,
-    untried: Sequence[tuple[str, str]],
+    tried_not: Sequence[tuple[str, str]],
 ) -> tuple[GateVerdict, tuple[str, ...]]:
     failures = [f"{name_of(one.key)} is a breach ({one.severity})" for one in counting if one.verdict == "breach"]
     failures += [f"{name_of(key)} varies more over the folds than tolerated" for key in unstable]
@@ -304,5 +290,5 @@ def _decide(
     ]
     if not bounded:
         open_questions.append("the policy puts no bound on anything")
-    open_questions += [f"tolerance.{kind} is set, and {why}" for kind, why in untried]
+    open_questions += [f"tolerance.{kind} is set, and {why}" for kind, why in tried_not]
     return ("inconclusive", tuple(open_questions)) if open_questions else ("pass", ())
