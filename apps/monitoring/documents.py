@@ -6,6 +6,7 @@ Results are kept as columns (``{"fields": [...], "rows": [[...]]}``): a third of
 from __future__ import annotations
 
 import hashlib
+import re
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -65,12 +66,14 @@ def read_results(compressed: bytes, metrics: Collection[str]) -> tuple[str, list
     """
     outline = _outline.decode(zlib.decompress(compressed))
     _demand_format(outline.format)
-    fields, sought = outline.results.fields, [msgspec.json.encode(metric) for metric in metrics]
+    fields, named = (
+        outline.results.fields,
+        re.compile(b"|".join(re.escape(msgspec.json.encode(each)) for each in metrics)),
+    )
     found = []
-    for row in outline.results.rows:
-        text = bytes(row)
-        if any(each in text for each in sought):
-            result = dict(zip(fields, msgspec.json.decode(text), strict=True))
+    for row in outline.results.rows if metrics else ():
+        if named.search(row):
+            result = dict(zip(fields, msgspec.json.decode(row), strict=True))
             if result["metric"] in metrics:
                 found.append(result)
     return outline.window, found

@@ -131,20 +131,21 @@ class Replayer:
             self._hidden += stored.hidden
             by_today = bool(judged_by) and judged_by[place] == self._policies[0]
             for result in stored.results:
-                both = self._both(result, stored.confidence)
+                today, proposed = self._both(result, stored.confidence)
                 if judged_by:
-                    again = both[0] if by_today else judge_again(result, judged_by[place], confidence=stored.confidence)
+                    again = today if by_today else judge_again(result, judged_by[place], confidence=stored.confidence)
                     self._checked += 1
                     self._repeated += (again.verdict, again.severity) == (result.verdict, result.severity)
-                verdicts = [each.verdict if each.judged else "" for each in both]
+                verdicts = [each.verdict if each.judged else "" for each in (today, proposed)]
                 if not any(verdicts):
                     continue
                 self._judged += 1
-                series = self._looks.setdefault((*result.key, stored.window), [])
+                key = result.key
+                series = self._looks.setdefault((*key, stored.window), [])
                 series.append(Look(as_of, result.value, verdicts[0], verdicts[1]))
-                for there, each in zip(said, both, strict=True):
-                    if each.judged:
-                        there.setdefault(each.key, {})[stored.window] = each
+                for there, each, verdict in zip(said, (today, proposed), verdicts, strict=True):
+                    if verdict:
+                        there.setdefault(key, {})[stored.window] = each
         names = [stored.window for stored in windows]
         for episodes, there in zip(self._episodes, said, strict=True):
             self._move(episodes, there, names, as_of)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Literal
 
 from biasgov.fairness.intervals import normal_quantile
@@ -106,7 +107,7 @@ class Result:
             return cls(
                 measurement=Measurement.from_dict(content),
                 p_adjusted=content["p_adjusted"],
-                bound=Bound.from_dict(content["bound"]),
+                bound=_bound(**content["bound"]),
                 verdict=content["verdict"],
                 severity=content["severity"],
                 reason=content["reason"],
@@ -115,6 +116,14 @@ class Result:
             )
         except KeyError as error:
             raise ValueError(f"not a result: {error} is missing") from error
+        except TypeError as error:
+            raise ValueError(f"not a result: {error}") from error
+
+
+@lru_cache(maxsize=256, typed=True)
+def _bound(lower: float | None, upper: float | None) -> Bound:
+    """One bound for all the results that were held against it: a long past has few bounds and many results."""
+    return Bound.from_dict({"lower": lower, "upper": upper})
 
 
 def judge(measurements: Iterable[Measurement], policy: Policy, *, hours: float | None = None) -> tuple[Result, ...]:
