@@ -86,6 +86,7 @@ def trend_chart(
     moments = [at for line in lines for at in line.as_of]
     if not moments:
         return None
+    rows.sort(key=lambda row: row[0], reverse=True)
     metric = choice.topic.metric
     title = f"{metric_name(metric).capitalize()}, {WINDOWS[choice.window]} window"
     return Chart(

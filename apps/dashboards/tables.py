@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 Cell = str | int | float | datetime | None
+SHOWN = 200
+"""Rows of a table below a chart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,14 @@ class Table:
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+
+    @property
+    def brief(self) -> Table:
+        """As much of it as a page shows: a table of every hour of a quarter is for the file."""
+        if len(self.rows) <= SHOWN:
+            return self
+        caption = f"{self.caption}, the first {SHOWN} of {len(self.rows):,} rows"
+        return replace(self, caption=caption, rows=self.rows[:SHOWN])
 
     def csv(self, *, headed: bool = True) -> str:
         """RFC 4180 text. A text that a spreadsheet would run as a formula is preceded by an apostrophe."""
