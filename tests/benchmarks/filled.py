@@ -276,14 +276,15 @@ def _log(slugs: Sequence[str]) -> None:
         cursor.execute(
             "INSERT INTO audit_entry (at, actor, action, subject, detail, leaf_hash)"
             " SELECT now() - (%(entries)s - n) * interval '30 seconds',"
-            " CASE WHEN n %% 10 < 8 THEN 'system:compute' ELSE 'user:person' || n %% 50 END,"
+            " CASE WHEN n %% 10 < 8 THEN 'system:compute' ELSE 'user:person' || n / 10 %% 50 END,"
             " CASE n %% 10 WHEN 8 THEN 'finding.acknowledged' WHEN 9 THEN 'approval.remark'"
             " WHEN 7 THEN 'vault.attributes_read' ELSE 'run.stored' END,"
-            " CASE WHEN n %% 10 = 9 THEN 'approval:' || n %% 5000"
-            " ELSE 'model:' || (%(slugs)s::text[])[1 + n %% %(models)s] END,"
-            " jsonb_build_object('text', CASE WHEN n %% 10 = 9 THEN 'remark about ' || (%(words)s::text[])[1 + n %% 10]"
-            " || CASE WHEN n %% 100000 = 9 THEN ' quicksilver' ELSE '' END ELSE '' END, 'n', n,"
-            " 'model', (%(slugs)s::text[])[1 + n %% %(models)s], 'digest', md5(n::text)), sha256(n::text::bytea)"
+            " CASE WHEN n %% 10 = 9 THEN 'approval:' || n / 10 %% 5000"
+            " ELSE 'model:' || (%(slugs)s::text[])[1 + n / 7 %% %(models)s] END,"
+            " jsonb_build_object('text', CASE WHEN n %% 10 = 9 THEN"
+            " 'remark about ' || (%(words)s::text[])[1 + n / 10 %% 10]"
+            " || CASE WHEN n %% 100000 = 79 THEN ' quicksilver' ELSE '' END ELSE '' END, 'n', n,"
+            " 'model', (%(slugs)s::text[])[1 + n / 7 %% %(models)s], 'digest', md5(n::text)), sha256(n::text::bytea)"
             " FROM generate_series(1, %(entries)s) AS n",
             {"entries": ENTRIES, "slugs": list(slugs), "models": len(slugs), "words": list(WORDS)},
         )
