@@ -148,7 +148,7 @@ def test_filters_narrow_the_register(cast: Cast, query: str, found: bool) -> Non
 def test_the_register_is_saved_as_csv_under_its_filters(cast: Cast) -> None:
     registered(model("other"), Policy(bounds={"brier": Bound(None, 0.2), EO: Bound(None, 0.1)}))
     answer = signed_in(cast.compliance).get(reverse("thresholds-csv") + "?model=other")
-    rows = list(csv.DictReader(io.StringIO(answer.content.decode())))
+    rows = list(csv.DictReader(io.StringIO(answer.getvalue().decode())))
     assert [(row["model"], row["metric"], row["upper"]) for row in rows] == [
         ("other", "brier", "0.2"),
         ("other", EO, "0.1"),
