@@ -22,7 +22,9 @@ from apps.common import clock
 
 TOKEN = "csrfmiddlewaretoken"  # noqa: S105 - the name of a field
 KEPT_FOR = timedelta(days=1)
-SENT_BEFORE = "This form was sent before, and nothing was done a second time. Look at what came of it."
+SENT_BEFORE = (
+    "This form was sent before and is not carried out twice. Look at what came of it; if nothing, send it anew."
+)
 
 
 class OnceOnly:

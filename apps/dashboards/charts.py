@@ -29,6 +29,8 @@ from apps.registry.spec import ModelSpec
 LINES_AT_MOST = 6
 MARKS_AT_MOST = 6
 GAP = timedelta(days=3)
+HOURLY = timedelta(days=7)
+"""How far back a trend shows every hour; before, a day is one value."""
 _CELL_WORDS = {"breach": "breach", "inconclusive": "too few", "not_estimable": "not estimable", "within": "within"}
 
 
@@ -224,4 +226,7 @@ def _trend_caption(line: Line, bounds: Sequence[float], metric: str) -> str:
     said = f"Line: {line.name} with its interval as a ribbon."
     if bounds:
         said += f" Dashed: the bound{'s' if len(bounds) > 1 else ''} {limits}."
-    return said + " Filled circles are breaches, open diamonds are moments with too few decisions to judge."
+    said += " Filled circles are breaches, open diamonds are moments with too few decisions to judge."
+    if line.as_of and line.as_of[-1] - line.as_of[0] > HOURLY:
+        said += " Before the last week the last value of each day is drawn; the file has all."
+    return said

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from apps.common import clock
 from apps.dashboards.changes import change_events
-from apps.dashboards.charts import trend_groups
+from apps.dashboards.charts import HOURLY, trend_groups
 from apps.dashboards.history import Event, finding_events, latest, restriction_events, version_events
 from apps.dashboards.panels import Panel, headline_of, panel
 from apps.dashboards.portfolio import PortfolioEntry, portfolio_entry, status_of
@@ -82,8 +83,11 @@ def portfolio(specs: Sequence[ModelSpec]) -> list[PortfolioEntry]:
     )
 
 
-def model_page(spec: ModelSpec, choice: Choice) -> ModelPage:
-    """A model under one choice; a window without a run falls back to none."""
+def model_page(spec: ModelSpec, choice: Choice, *, whole: bool = False) -> ModelPage:
+    """A model under one choice; a window without a run falls back to none.
+
+    whole: the trend has every hour ever computed, as a file does, and not one value a day before the last week.
+    """
     changes = change_events(spec, choice, monitoring.changes(spec.id))
     events = [*history(spec), *changes]
     shown, earlier = latest(events, most=EVENTS_AT_MOST, changes=CHANGES_FIRST)
@@ -92,7 +96,7 @@ def model_page(spec: ModelSpec, choice: Choice) -> ModelPage:
         return ModelPage(None, shown, earlier, "")
     documents = monitoring.run_documents([run.id for run in runs.values()])
     readings = {window: Reading.of(documents[run.id]) for window, run in runs.items()}
-    series = _series(spec, choice, readings[choice.window])
+    series = _series(spec, choice, readings[choice.window], daily_before=None if whole else clock.now() - HOURLY)
     body = readings[choice.window].document["policy"]["body"]
     drawn = panel(spec, choice, runs, readings, series, events)
     return ModelPage(drawn, shown, earlier, percent(body["confidence"]))
@@ -150,7 +154,9 @@ def history(spec: ModelSpec) -> list[Event]:
     )
 
 
-def _series(spec: ModelSpec, choice: Choice, reading: Reading) -> Mapping[str | None, TrendSeries]:
+def _series(
+    spec: ModelSpec, choice: Choice, reading: Reading, *, daily_before: datetime | None
+) -> Mapping[str | None, TrendSeries]:
     groups = trend_groups(spec, reading, choice, headline_of(reading, choice))
-    metric = choice.topic.metric
-    return {group: monitoring.trend(spec.id, choice.window, choice.attribute, metric, group, None) for group in groups}
+    asked = (spec.id, choice.window, choice.attribute, choice.topic.metric)
+    return {group: monitoring.trend(*asked, group, daily_before=daily_before) for group in groups}

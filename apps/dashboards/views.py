@@ -105,7 +105,7 @@ def model_table(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     """A table behind a model page's chart, as CSV."""
     spec = _visible_model(request, slug)
     choice = _choice(request, spec)
-    panel = selectors.model_page(spec, choice).panel
+    panel = selectors.model_page(spec, choice, whole=True).panel
     tables = {each.table.key: each.table for each in _tabled(panel)} if panel else {}
     if key not in tables:
         raise Http404("This page has no such table.")

@@ -25,14 +25,23 @@ def trend(
     metric: str,
     group: str | None = None,
     since: datetime | None = None,
+    daily_before: datetime | None = None,
 ) -> TrendSeries:
-    """The values of one metric over time, oldest first; `group` None is the aggregate over groups."""
+    """The values of one metric over time, oldest first; `group` None is the aggregate over groups.
+
+    daily_before: of every day (UTC) that ends before it the last value alone.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT as_of, value, low, high, n, verdict, severity, run_id FROM monitoring_point"
+            "SELECT as_of, value, low, high, n, verdict, severity, run_id FROM ("
+            # A value belongs to the day that it looks back on: that of midnight to the day that ends there.
+            "SELECT *, date_trunc('day', as_of - interval '1 microsecond', 'UTC') AS day, lead(as_of) OVER later AS next"
+            " FROM monitoring_point"
             ' WHERE model_id = %s AND "window" = %s AND attribute = %s AND metric = %s AND "group" = %s'
-            " AND as_of >= coalesce(%s::timestamptz, '-infinity') ORDER BY as_of",
-            [model_id, window, attribute, metric, group or "", since],
+            " AND as_of >= coalesce(%s::timestamptz, '-infinity') WINDOW later AS (ORDER BY as_of)) AS point"
+            " WHERE day >= coalesce(%s::timestamptz, '-infinity') - interval '1 day'"
+            " OR next IS NULL OR next > day + interval '1 day' ORDER BY as_of",
+            [model_id, window, attribute, metric, group or "", since, daily_before],
         )
         rows = cursor.fetchall()
     columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(8)]

@@ -160,6 +160,13 @@ def test_a_trend_has_one_value_a_moment_in_order(spec: ModelSpec) -> None:
     assert series.run_id == [row.id for row in reversed(rows)]
     recent = selectors.trend(spec.id, "7d", "sex", "demographic_parity_ratio", "female", since=MIDNIGHT)
     assert recent.as_of == [at for at in series.as_of if at >= MIDNIGHT]
+    daily = selectors.trend(
+        spec.id, "7d", "sex", "demographic_parity_ratio", "female", daily_before=series.as_of[-1] + timedelta(days=2)
+    )
+    # What is computed at midnight looks back on the day that ends there.
+    last_of = {(at - timedelta(microseconds=1)).date(): at for at in series.as_of}
+    assert daily.as_of == list(last_of.values())
+    assert len(daily.as_of) < len(series.as_of)
     nothing = selectors.trend(spec.id, "7d", "sex", "no_such_metric")
     assert (nothing.as_of, nothing.value.tolist()) == ([], [])
 
