@@ -35,8 +35,8 @@ def trend(
         cursor.execute(
             "SELECT as_of, value, low, high, n, verdict, severity, run_id FROM ("
             # A value belongs to the day that it looks back on: that of midnight to the day that ends there.
-            "SELECT *, date_trunc('day', as_of - interval '1 microsecond', 'UTC') AS day, lead(as_of) OVER later AS next"
-            " FROM monitoring_point"
+            "SELECT *, date_trunc('day', as_of - interval '1 microsecond', 'UTC') AS day,"
+            " lead(as_of) OVER later AS next FROM monitoring_point"
             ' WHERE model_id = %s AND "window" = %s AND attribute = %s AND metric = %s AND "group" = %s'
             " AND as_of >= coalesce(%s::timestamptz, '-infinity') WINDOW later AS (ORDER BY as_of)) AS point"
             " WHERE day >= coalesce(%s::timestamptz, '-infinity') - interval '1 day'"

@@ -160,15 +160,24 @@ def test_a_trend_has_one_value_a_moment_in_order(spec: ModelSpec) -> None:
     assert series.run_id == [row.id for row in reversed(rows)]
     recent = selectors.trend(spec.id, "7d", "sex", "demographic_parity_ratio", "female", since=MIDNIGHT)
     assert recent.as_of == [at for at in series.as_of if at >= MIDNIGHT]
-    daily = selectors.trend(
-        spec.id, "7d", "sex", "demographic_parity_ratio", "female", daily_before=series.as_of[-1] + timedelta(days=2)
-    )
-    # What is computed at midnight looks back on the day that ends there.
-    last_of = {(at - timedelta(microseconds=1)).date(): at for at in series.as_of}
-    assert daily.as_of == list(last_of.values())
-    assert len(daily.as_of) < len(series.as_of)
     nothing = selectors.trend(spec.id, "7d", "sex", "no_such_metric")
     assert (nothing.as_of, nothing.value.tolist()) == ([], [])
+
+
+def test_of_a_day_that_is_long_past_a_trend_may_tell_the_last_value_alone(spec: ModelSpec) -> None:
+    """What is computed at midnight looks back on the day that ends there."""
+    asked = (spec.id, "7d", "sex", "demographic_parity_ratio", "female")
+    policy = thresholds.policy_in_force(spec.id, NOW)
+    with side("compute"):
+        for hours in (-30, -25, -24, -23, -1, 0):
+            monitoring.windows_evaluate(spec=spec, as_of=MIDNIGHT + timedelta(hours=hours), policy=policy)
+    every = selectors.trend(*asked).as_of
+    daily = selectors.trend(*asked, daily_before=MIDNIGHT + timedelta(hours=1)).as_of
+    assert {MIDNIGHT + timedelta(hours=hours) for hours in (-30, -25, -24, -23, -1, 0)} <= set(every)
+    assert daily == list({(at - timedelta(microseconds=1)).date(): at for at in every}.values())
+    assert MIDNIGHT - timedelta(hours=24) in daily
+    assert MIDNIGHT - timedelta(hours=1) not in daily
+    assert selectors.trend(*asked, daily_before=MIDNIGHT - timedelta(days=9)).as_of == every
 
 
 def test_the_portfolio_shows_the_worst_first_and_costs_the_same_for_many_models(spec: ModelSpec) -> None:
