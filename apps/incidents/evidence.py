@@ -11,6 +11,7 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from apps.common import clock
@@ -53,10 +54,16 @@ class Given:
 NONE = Given()
 
 
+def run_label(window: str, as_of: datetime | str) -> str:
+    """A run's window in words: 24 h until 25 Nov 2026, 15:00 UTC. as_of: a moment, or one in ISO 8601."""
+    until = (datetime.fromisoformat(as_of) if isinstance(as_of, str) else as_of).astimezone(UTC)
+    return f"{window[:-1]} {window[-1]} until {until.day} {until:%b %Y, %H:%M} UTC"
+
+
 def freeze(incident: Incident, given: Given, *, actor: str) -> list[Evidence]:
     """Store what is not stored yet; returns what was added, in the caller's transaction."""
     wanted: list[tuple[Evidence.Kind, str, int | None, Mapping[str, Any]]] = [
-        (Evidence.Kind.RUN, f"Run {run_id}, {document['window']} to {document['as_of']}"[:300], run_id, document)
+        (Evidence.Kind.RUN, f"Run {run_id}, {run_label(document['window'], document['as_of'])}", run_id, document)
         for run_id, document in sorted(given.runs.items())
     ]
     wanted += [(Evidence.Kind.CHART, chart.title[:300], None, _plain(chart)) for chart in given.charts]

@@ -16,7 +16,7 @@ from apps.common.errors import Refused
 from apps.incidents import clocks, steps
 from apps.incidents.checks import LONGEST_TITLE, Group, check_causes, check_group, check_text
 from apps.incidents.closing import closure_void
-from apps.incidents.evidence import NONE, Given, freeze
+from apps.incidents.evidence import NONE, Given, freeze, run_label
 from apps.incidents.models import AffectedGroup, Incident, IncidentLink, RegulatoryClock
 from apps.incidents.models.incidents import ORIGINS, SEVERITIES
 from apps.incidents.states import CLOSED, CLOSING
@@ -224,7 +224,9 @@ def _attach(incident: Incident, findings: Sequence[FindingRow], evidence: Given,
     ]
     wanted += [
         IncidentLink(
-            kind=IncidentLink.Kind.RUN, target=str(run_id), label=f"{document['window']} to {document['as_of']}"
+            kind=IncidentLink.Kind.RUN,
+            target=str(run_id),
+            label=run_label(document["window"], document["as_of"]),
         )
         for run_id, document in sorted(evidence.runs.items())
     ]

@@ -55,7 +55,7 @@ def freeze(detail: IncidentDetail, spec: ModelSpec, person: User, given: Given) 
         raise Refused("runs", f"{spec.name} has no run {unknown}." if wanted else "Name the run by its number.")
     added = services.incident_evidence_add(incident_id=detail.row.id, person=person, evidence=evidence)
     for run_id, document in evidence.runs.items():
-        label = f"{document['window']} to {document['as_of']}"
+        label = services.run_label(document["window"], document["as_of"])
         services.incident_link(incident_id=detail.row.id, person=person, kind="run", target=str(run_id), label=label)
     return f"{added} document{'s are' if added != 1 else ' is'} frozen."
 
@@ -172,7 +172,7 @@ def _label(kind: str, target: str, spec: ModelSpec, person: User, detail: Incide
     elif kind == "run":
         run = monitoring.run(_number(target))
         if run is not None and run.model_id == spec.id:
-            return f"{run.window} to {run.as_of.isoformat()}"
+            return services.run_label(run.window, run.as_of)
     else:
         raise Refused("kind", "Choose what is linked.")
     raise Refused("target", f"{spec.name} has no {kind} {target[:60]!r}.", code="unknown")

@@ -75,7 +75,7 @@ def test_the_page_says_how_it_stands_what_was_frozen_and_whom_it_concerns(cast: 
         "less often than people from NA",
         "812",
         "CPS 230",
-        "Run 71, 24h to 2026-05-04",
+        "Run 71, 24 h until 4 May 2026, ",
         "as it stood when it was frozen",
         "Start the investigation",
     ):
