@@ -58,7 +58,10 @@ class RegisterLine:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """The register under its filters. say: the sentence above it. older, newer: addresses of the next pages."""
+    """The register under its filters. say: the sentence above it. older, newer: addresses of the next pages.
+
+    silent: bounds that never alert while complaints come in; told on the first page, not amid a search.
+    """
 
     say: str
     lines: tuple[RegisterLine, ...]
@@ -140,7 +143,7 @@ def register_of(user: Any, filters: Filters, page: int) -> Register:
             "way": [(way, badge.text) for way, badge in WAY_BADGES.items()],
         },
         proposals=tuple(line_of(view) for view in asked),
-        silent=silent_bounds(models),
+        silent=silent_bounds(models) if filters == Filters(state=IN_FORCE) and found.page == 1 else (),
         proposable=tuple(each for each in models if _may_propose(user, each)),
     )
 
