@@ -17,6 +17,12 @@ APPEND = "SELECT, INSERT"
 WRITE = "SELECT, INSERT, UPDATE, DELETE"
 ENTRY = "(at, actor, action, subject, detail, leaf_hash)"
 """Nobody chooses the number of an audit entry."""
+FINDING = (
+    '(state, tier, severity, sentence, reference, "window", value, low, high, bound_low, bound_high, run_id, entered,'
+    " deadline_at, counts_from, windows, persistence, last_as_of, last_verdict, unjudged_since, alerted_at,"
+    " told_severity, told_tier, acknowledged_at, acknowledged_by_id, acknowledgement, closed_at)"
+)
+"""What a finding is about, and when it opened, stays as it was."""
 
 SCHEMAS: dict[str, tuple[str, ...]] = {
     WEB: ("public",),
@@ -66,13 +72,15 @@ GRANTS: dict[str, dict[str, str]] = {
         "guardian_groupobjectpermission": WRITE,
         "guardian_userobjectpermission": WRITE,
         "incidents_action": "SELECT, INSERT, UPDATE (state, outcome, ended_by, ended_at)",
-        "incidents_affected": "SELECT, INSERT, UPDATE",
-        "incidents_clock": "SELECT, INSERT, UPDATE",
+        "incidents_affected": "SELECT, INSERT, UPDATE (people, decisions, too_small, source)",
+        "incidents_clock": "SELECT, INSERT, UPDATE (state, started_at, due_at, decided_by, decided_at, reported_at,"
+        " note)",
         "incidents_complaint": "SELECT, INSERT, UPDATE (state, outcome, answer, answered_at, incident_id)",
         "incidents_complaintstep": APPEND,
         "incidents_cost": APPEND,
         "incidents_evidence": APPEND,
-        "incidents_incident": "SELECT, INSERT, UPDATE",
+        "incidents_incident": "SELECT, INSERT, UPDATE (title, summary, severity, state, causes, explanation, lessons,"
+        " lead_id, closed_at, reopened_at, revision)",
         "incidents_link": APPEND,
         "incidents_savedview": WRITE,
         "incidents_step": APPEND,
@@ -94,20 +102,23 @@ GRANTS: dict[str, dict[str, str]] = {
         "pipeline_heartbeat": "SELECT, INSERT, DELETE",
         "pipeline_unanswered": "SELECT, UPDATE, DELETE",
         "registry_modelversion": APPEND,
-        "registry_monitoredmodel": "SELECT, INSERT, UPDATE",
+        "registry_monitoredmodel": APPEND,
         "registry_protectedattribute": APPEND,
         "registry_retention": APPEND,
         "responses_acknowledgement": APPEND,
         "responses_answered": APPEND,
-        "responses_cause": "SELECT, INSERT, UPDATE",
-        "responses_finding": "SELECT, INSERT, UPDATE",
+        "responses_cause": "SELECT, INSERT, UPDATE (attributes, last_opened_as_of, escalated_at, incident_id,"
+        " closed_at)",
+        "responses_finding": f"SELECT, INSERT, UPDATE {FINDING}",
         "responses_findingtransition": APPEND,
-        "responses_gateway": "SELECT, INSERT, UPDATE",
+        "responses_gateway": "SELECT, INSERT, UPDATE (sequence, acknowledged_at, retired_at)",
         "responses_mailpreference": "SELECT, INSERT, UPDATE",
         "responses_modelstatus": "SELECT, INSERT, UPDATE",
-        "responses_notification": "SELECT, INSERT, UPDATE",
-        "responses_outboxmessage": "SELECT, INSERT, UPDATE",
-        "responses_restriction": "SELECT, INSERT, UPDATE",
+        "responses_notification": "SELECT, INSERT, UPDATE (read_at)",
+        "responses_outboxmessage": "SELECT, INSERT, UPDATE (state, attempts, next_attempt_at, lease, lease_until,"
+        " sent_at, last_error)",
+        "responses_restriction": "SELECT, INSERT, UPDATE (state, in_force_at, decided_by_id, note, sequence,"
+        " acknowledged_at, lifted_at, approval_id)",
         "responses_restrictionstep": APPEND,
         "responses_silence": "SELECT, INSERT, UPDATE (ended_at)",
         "retraining_check": "SELECT, INSERT, UPDATE (state, released_at)",

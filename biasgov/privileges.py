@@ -142,7 +142,10 @@ def described(found: Catalogue) -> str:
 
 def _parsed(verbs: str) -> dict[str, tuple[str, ...]]:
     found = re.findall(r"([A-Z]+)(?:\s*\(([^)]*)\))?", verbs)
-    return {verb: tuple(sorted(re.split(r",\s*", columns))) if columns else WHOLE for verb, columns in found}
+    return {
+        verb: tuple(sorted(re.split(r",\s*", columns.replace('"', "")))) if columns else WHOLE
+        for verb, columns in found
+    }
 
 
 def _told(verbs: Mapping[str, Sequence[str]]) -> str:

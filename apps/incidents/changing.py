@@ -124,7 +124,7 @@ def incident_group_set(*, incident_id: int, person: User, model: ModelSpec, grou
         raise Refused("source", "Say how these people were counted.")
     row, _ = AffectedGroup.objects.get_or_create(incident=incident, attribute=group.attribute, group=group.group)
     set_people(row, group)
-    row.save()
+    row.save(update_fields=["people", "decisions", "too_small", "source"])
     detail = {"attribute": group.attribute, "group": group.group, "people": row.people, "source": row.source}
     steps.note(incident, "group_counted", actor=person.actor, detail=detail)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 
 from biasgov import grants, privileges
 from tests.sides import side
@@ -77,3 +77,29 @@ def test_the_page_is_up_to_date() -> None:
     page = privileges.described(privileges.catalogue(connection))
     assert PAGE.read_text(encoding="utf-8") == page, "run: manage.py privileges --write"
     assert set(re.findall(r"^\| `([^`]+)`", page, re.MULTILINE)) >= set(grants.GRANTS[grants.WEB])
+
+
+@pytest.mark.parametrize(
+    ("table", "columns"),
+    [
+        ("incidents_incident", "model_id, origin, cause_key, opened_by, began_at, aware_at, opened_at"),
+        ("incidents_affected", "incident_id, attribute, window, run_id"),
+        ("incidents_clock", "incident_id, rule, added_at"),
+        ("incidents_action", "incident_id, case_id, title, owner_id, due_at, added_by"),
+        ("incidents_complaint", "model_id, summary, source, rule, received_at, due_at, recorded_by"),
+        ("registry_monitoredmodel", "slug, risk_level, favourable_decision, words, features, public_data"),
+        ("responses_cause", "model_id, release, opened_at"),
+        ("responses_finding", "model_id, metric, attribute, group, opened_at, opened_as_of, opened_run_id, cause_id"),
+        ("responses_gateway", "model_id, token, name, first_seen_at"),
+        ("responses_notification", "person_id, title, body, severity, path, detected_at, created_at"),
+        ("responses_outboxmessage", "channel, dedup_key, title, body, severity, detected_at, created_at"),
+        ("responses_restriction", "model_id, cause_id, blocked_decision_types, reason, breach_at, proposed_at"),
+        ("responses_silence", "model_id, finding_id, severity, reason, person_id, set_at, until"),
+    ],
+)
+def test_what_a_row_is_about_is_not_rewritten_by_the_web_side(table: str, columns: str) -> None:
+    """Whoever speaks SQL as the web side moves a state on, and changes neither what it is of nor when it began."""
+    for column in columns.split(", "):
+        denied = pytest.raises(DatabaseError, match="permission denied")
+        with side("web"), denied, transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f'UPDATE {table} SET "{column}" = "{column}"')

@@ -18,6 +18,7 @@ from apps.incidents import selectors, services, states
 from apps.incidents.models import Action, CostLine, Incident, RegulatoryClock
 from tests.apps.incidents.test_opening import open_by_hand
 from tests.cast import Cast
+from tests.sides import side
 
 pytestmark = pytest.mark.django_db
 
@@ -284,6 +285,31 @@ def test_the_owner_of_the_tables_cannot_rewrite_them_either(cast: Cast, statemen
         cursor.execute("SET LOCAL ROLE biasgov_owner")
         with pytest.raises(DatabaseError, match="is refused"), transaction.atomic():
             cursor.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("UPDATE incidents_action SET state = 'open', outcome = '', ended_at = NULL", "incidents_action"),
+        ("UPDATE incidents_clock SET due_at = due_at + interval '30 days'", "incidents_clock"),
+    ],
+)
+def test_what_has_ended_is_not_begun_again_by_sql(cast: Cast, statement: str, what: str) -> None:
+    incident = open_by_hand(cast)
+    action = services.action_add(
+        incident_id=incident.pk,
+        person=cast.officer,
+        title="Mend the feed",
+        owner=cast.owner,
+        due_at=clock.now() + timedelta(days=2),
+    )
+    services.action_end(action_id=action.pk, person=cast.owner, done=True, outcome="Mended, see the run of today.")
+    for each in RegulatoryClock.objects.filter(incident=incident):
+        services.clock_start(incident_id=incident.pk, person=cast.officer, rule=each.rule)
+        services.clock_report(clock_id=each.pk, person=cast.officer, reported_at=clock.now(), note="By mail, ref. 7.")
+    stays = pytest.raises(DatabaseError, match=f"of {what} has ended and stays")
+    with side("web"), stays, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 def test_notes_go_into_the_timeline(cast: Cast) -> None:

@@ -286,8 +286,8 @@ def test_a_restriction_cannot_be_lifted_past_the_signatures_by_the_database_eith
     [
         ("state = 'declined', in_force_at = NULL", "does not go from in_force to declined"),
         ("state = 'proposed', in_force_at = NULL", "does not go from in_force to proposed"),
-        ("blocked_decision_types = '{}'", "stays as it is"),
-        ("reason = 'nothing'", "stays as it is"),
+        ("blocked_decision_types = '{}'", "permission denied"),
+        ("reason = 'nothing'", "permission denied"),
     ],
 )
 def test_a_restriction_in_force_is_not_emptied_by_the_database_either(
@@ -295,6 +295,15 @@ def test_a_restriction_in_force_is_not_emptied_by_the_database_either(
 ) -> None:
     restricted(spec, cast)
     assert why in by_sql(f"UPDATE responses_restriction SET {change}")
+
+
+@pytest.mark.parametrize("moment", ["in_force_at", "acknowledged_at"])
+def test_how_long_a_restriction_took_is_not_made_to_look_shorter_by_the_database(
+    spec: ModelSpec, cast: Cast, moment: str
+) -> None:
+    restricted(spec, cast)
+    status_acknowledge(model=spec, actor="token:a", gateway="eu-1", sequence=status(spec).sequence)
+    assert "stays as it is" in by_sql(f"UPDATE responses_restriction SET {moment} = breach_at")
 
 
 def test_the_status_is_not_told_without_the_restriction_by_the_database_either(spec: ModelSpec, cast: Cast) -> None:
