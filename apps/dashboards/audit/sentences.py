@@ -69,6 +69,7 @@ _THINGS = {
     "audit-verification": "check {}",
     "retraining": "training set {}",
     "register": "the register of {}",
+    "report": "the report on {}",
 }
 _WHOLES = {
     "audit:tree-heads": "the signed tree heads",

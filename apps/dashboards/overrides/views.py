@@ -13,6 +13,7 @@ from apps.accounts.permissions import demand, requires
 from apps.dashboards.overrides import reading
 from apps.dashboards.registers import csv_file
 from apps.dashboards.tables import Table
+from apps.dashboards.taken import taken
 from apps.overrides import selectors
 from apps.overrides.categories import CATEGORIES
 from apps.registry import selectors as registry
@@ -46,6 +47,7 @@ def overrides(request: HttpRequest, slug: str) -> HttpResponse:
 def overrides_csv(request: HttpRequest, slug: str) -> StreamingHttpResponse:
     """The register as CSV."""
     spec = _visible(request, slug)
+    taken(request, "a table", subject="register:overrides", model=spec.slug)
     return csv_file(f"{spec.slug}-overrides", _parts(spec, _category(request)))
 
 

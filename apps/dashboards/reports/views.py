@@ -13,6 +13,7 @@ from apps.common import clock
 from apps.common.errors import Refused
 from apps.dashboards.registers import csv_file
 from apps.dashboards.reports import papers, reading
+from apps.dashboards.taken import taken
 from apps.reports.selectors import Quarter
 
 
@@ -32,6 +33,7 @@ def coverage(request: HttpRequest) -> HttpResponse:
 def coverage_csv(request: HttpRequest) -> StreamingHttpResponse:
     """Every week of every attribute, as a table."""
     quarter = _quarter(request)
+    taken(request, f"the table of {quarter.name}", subject="report:coverage")
     return csv_file(f"coverage-{quarter.name}", reading.coverage_tables(request.user, quarter))
 
 
@@ -40,6 +42,7 @@ def coverage_csv(request: HttpRequest) -> StreamingHttpResponse:
 def coverage_pdf(request: HttpRequest) -> HttpResponse:
     """The Demographic Coverage Report on paper."""
     quarter = _quarter(request)
+    taken(request, f"the paper of {quarter.name}", subject="report:coverage")
     content = papers.coverage_paper(reading.whole_report(request.user, quarter))
     headers = {"Content-Disposition": f'attachment; filename="coverage-{quarter.name}.pdf"'}
     return HttpResponse(content, content_type="application/pdf", headers=headers)

@@ -15,6 +15,7 @@ from apps.approvals.selectors import ApprovalView
 from apps.common.errors import Refused
 from apps.dashboards.acting import done, person_of
 from apps.dashboards.approvals.views import readable
+from apps.dashboards.taken import taken
 from apps.dashboards.thresholds.forms import ProposalForm, draft_of, form_of, form_sent
 from apps.dashboards.thresholds.proposal import default_review, proposal_page
 from apps.dashboards.thresholds.sentences import title_of
@@ -129,6 +130,7 @@ def backtest_csv(request: HttpRequest, approval_id: int) -> HttpResponse:
     )
     if page.backtest is None or page.backtest.chart is None:
         raise Http404("This proposal has no such table.")
+    taken(request, "the back-test", subject=f"approval:{approval_id}", model=page.page.view.model_slug)
     return csv_of(page.backtest.chart.table.csv(), f"back-test-{approval_id}")
 
 

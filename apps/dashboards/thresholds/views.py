@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET
 
 from apps.accounts.permissions import demand, requires
 from apps.dashboards.registers import csv_file
+from apps.dashboards.taken import taken
 from apps.dashboards.thresholds import reading
 from apps.registry import selectors as registry
 from apps.thresholds import selectors as thresholds
@@ -30,6 +31,7 @@ def register(request: HttpRequest) -> HttpResponse:
 def register_csv(request: HttpRequest) -> StreamingHttpResponse:
     """The register under its filters, one bound a row."""
     parts = reading.register_tables(request.user, reading.filters_of(request.GET.dict()))
+    taken(request, "a table", subject="register:thresholds")
     return csv_file("threshold-register", parts)
 
 

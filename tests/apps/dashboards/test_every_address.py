@@ -389,6 +389,25 @@ def test_what_is_said_to_be_open_is_open(there: World, part: str) -> None:
     assert refused == []
 
 
+def test_what_is_taken_away_as_a_file_is_in_the_log(there: World) -> None:
+    """But for the log's own public key, with which nobody learns anything."""
+    unsaid, files = [], 0
+    for route, page in PAGES.items():
+        if not page.rightful or route == "audit/key.pem":
+            continue
+        before = entries(action="export.taken").count() + entries(action="audit.exported").count()
+        for method in ("get", "post"):
+            given = getattr(there.browser(page.rightful), method)(
+                there.address(route), SENT if method == "post" else {}
+            )
+            if given.status_code == 200 and "attachment" in given.get("Content-Disposition", ""):
+                files += 1
+                after = entries(action="export.taken").count() + entries(action="audit.exported").count()
+                unsaid += [route] if after == before else []
+    assert unsaid == []
+    assert files >= 11
+
+
 def test_who_has_business_there_gets_in(there: World) -> None:
     """So that the examples name what exists, and strangers are not refused for a typing error."""
     refused = []
