@@ -60,6 +60,11 @@ def run_label(window: str, as_of: datetime | str) -> str:
     return f"{window[:-1]} {window[-1]} until {until.day} {until:%b %Y, %H:%M} UTC"
 
 
+def threshold_label(version: int, assessment: str) -> str:
+    """A version of a model's thresholds in words."""
+    return f"Threshold policy version {version}, assessment {assessment}"
+
+
 def freeze(incident: Incident, given: Given, *, actor: str) -> list[Evidence]:
     """Store what is not stored yet; returns what was added, in the caller's transaction."""
     wanted: list[tuple[Evidence.Kind, str, int | None, Mapping[str, Any]]] = [

@@ -16,7 +16,7 @@ from apps.common.errors import Refused
 from apps.incidents import clocks, steps
 from apps.incidents.checks import LONGEST_TITLE, Group, check_causes, check_group, check_text
 from apps.incidents.closing import closure_void
-from apps.incidents.evidence import NONE, Given, freeze, run_label
+from apps.incidents.evidence import NONE, Given, freeze, run_label, threshold_label
 from apps.incidents.models import AffectedGroup, Incident, IncidentLink, RegulatoryClock
 from apps.incidents.models.incidents import ORIGINS, SEVERITIES
 from apps.incidents.states import CLOSED, CLOSING
@@ -218,7 +218,10 @@ def _checked(
 
 
 def _attach(incident: Incident, findings: Sequence[FindingRow], evidence: Given, *, actor: str) -> int:
-    """Link the findings and their runs and freeze the evidence; returns how much of it was new."""
+    """Link the findings, their runs, and the versions and thresholds of those; freeze the evidence.
+
+    Returns how much of it was new.
+    """
     wanted = [
         IncidentLink(kind=IncidentLink.Kind.FINDING, target=str(each.id), label=each.sentence) for each in findings
     ]
@@ -230,12 +233,29 @@ def _attach(incident: Incident, findings: Sequence[FindingRow], evidence: Given,
         )
         for run_id, document in sorted(evidence.runs.items())
     ]
+    wanted += _judged_by(evidence)
     known = set(IncidentLink.objects.filter(incident=incident).values_list("kind", "target"))
     fresh = [each for each in wanted if (each.kind, each.target) not in known]
     for each in fresh:
         each.incident, each.added_by, each.added_at = incident, actor, clock.now()
     IncidentLink.objects.bulk_create(fresh)
     return len(fresh) + len(freeze(incident, evidence, actor=actor))
+
+
+def _judged_by(evidence: Given) -> list[IncidentLink]:
+    """The versions of the model that decided in the runs, and the versions of its thresholds that judged them."""
+    deciding = sorted({version for document in evidence.runs.values() for version in document["versions"]})
+    judging = {each["version"]: each["assessment"] for each in (run["policy"] for run in evidence.runs.values())}
+    return [
+        *(
+            IncidentLink(kind=IncidentLink.Kind.VERSION, target=version, label="decided in the runs of the findings")
+            for version in deciding
+        ),
+        *(
+            IncidentLink(kind=IncidentLink.Kind.THRESHOLD, target=str(version), label=threshold_label(version, named))
+            for version, named in sorted(judging.items())
+        ),
+    ]
 
 
 def _count(incident: Incident, findings: Sequence[FindingRow], evidence: Given, groups: Sequence[Group]) -> None:

@@ -23,7 +23,7 @@ from apps.incidents.complaints import (
 )
 from apps.incidents.costs import cost_book, cost_reverse
 from apps.incidents.deadlines import clock_report, clock_set_aside, clock_start
-from apps.incidents.evidence import NONE, Chart, ChartLine, Given, run_label
+from apps.incidents.evidence import NONE, Chart, ChartLine, Given, run_label, threshold_label
 from apps.incidents.opening import Escalated, incident_open, incident_open_for_escalation
 from apps.incidents.saved_views import view_forget, view_save
 
@@ -62,6 +62,7 @@ __all__ = [
     "incident_reopen",
     "incident_seen",
     "run_label",
+    "threshold_label",
     "view_forget",
     "view_save",
 ]

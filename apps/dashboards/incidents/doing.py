@@ -164,7 +164,7 @@ def _label(kind: str, target: str, spec: ModelSpec, person: User, detail: Incide
     elif kind == "threshold":
         found = {str(each.version): each for each in thresholds.policy_versions(spec.id)}.get(target)
         if found is not None:
-            return f"Threshold policy version {target}, assessment {found.assessment_reference}"
+            return services.threshold_label(found.version, found.assessment_reference)
     elif kind == "incident":
         other = selectors.incident(_number(target))
         if other is not None and other.model_id == spec.id and other.id != detail.row.id:

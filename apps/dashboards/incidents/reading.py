@@ -29,6 +29,7 @@ from apps.incidents.clocks import RULES, ClockRule
 from apps.incidents.selectors import ActionRow, ClockRow, ComplaintRow, CostRow, EvidenceRow, IncidentDetail, Money
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors as responses
+from apps.thresholds import selectors as thresholds
 
 STEPS_SHOWN = 12
 HIDDEN = "fewer than 10"
@@ -278,6 +279,8 @@ def _affected(row: Any) -> AffectedLine:
 def _links(detail: IncidentDetail, spec: ModelSpec) -> tuple[LinkLine, ...]:
     wanted = [int(each.target) for each in detail.links if each.kind == "finding"]
     findings = {str(each.id): each for each in responses.findings_by_id(wanted)} if wanted else {}
+    judged = any(each.kind == "threshold" for each in detail.links)
+    policies = {str(each.version): each.id for each in thresholds.policy_versions(spec.id)} if judged else {}
     lines = []
     for each in detail.links:
         if each.kind == "case":
@@ -287,7 +290,9 @@ def _links(detail: IncidentDetail, spec: ModelSpec) -> tuple[LinkLine, ...]:
             url = f"{finding_url(spec.slug, findings[each.target])}#findings"
         elif each.kind in ("run", "incident", "complaint", "case") and each.target.isdecimal():
             url = reverse(each.kind, args=[int(each.target)])
-        elif each.kind in ("version", "threshold"):
+        elif each.kind == "threshold" and each.target in policies:
+            url = reverse("threshold-version", args=[policies[each.target]])
+        elif each.kind == "version":
             url = reverse("model", args=[spec.slug])
         lines.append(LinkLine(each.kind, each.target, each.label, url))
     return tuple(lines)

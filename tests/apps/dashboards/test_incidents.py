@@ -21,6 +21,8 @@ from apps.dashboards.registers import SHOWN_AT_ONCE
 from apps.incidents import selectors, services
 from apps.incidents.models import Incident
 from apps.incidents.services import Group
+from apps.thresholds.services import policy_publish
+from tests.apps.dashboards.world import CARE
 from tests.apps.incidents.test_closing import asked, finish, finished
 from tests.apps.incidents.test_opening import escalate, open_by_hand
 from tests.apps.incidents.test_running import tomorrow
@@ -277,6 +279,14 @@ def test_two_who_describe_it_at_once_are_told(cast: Cast, incident: Incident) ->
     incident.refresh_from_db()
     assert incident.title == "First"
     assert f'name="seen" value="{incident.revision}"' in said
+
+
+def test_thresholds_that_are_linked_lead_to_their_own_page(cast: Cast, incident: Incident) -> None:
+    published = policy_publish(model_id=cast.owned.id, policy=CARE, assessment_reference="RA-2026-031", actor="token:x")
+    assert act(signed_in(cast.officer), incident, "link", kind="threshold", target="1").status_code == 302
+    said = page(cast.officer, incident)
+    assert f'<a href="{reverse("threshold-version", args=[published.id])}">Threshold 1</a>' in said
+    assert "Threshold policy version 1, assessment RA-2026-031" in said
 
 
 def test_an_officer_opens_one_by_hand_with_the_findings_it_is_about(cast: Cast, incident: Incident) -> None:

@@ -32,6 +32,8 @@ def document(*sizes: tuple[str, int | None], run_id: int = 71) -> dict[str, Any]
         "model": "claims-triage",
         "window": "24h",
         "as_of": NOON.isoformat(),
+        "versions": {"1.4": 3712},
+        "policy": {"version": 2, "assessment": "RA-2026-031"},
         "results": [
             {
                 "metric": "selection_rate",

@@ -135,8 +135,15 @@ def test_one_incident_for_each_cause(cast: Cast) -> None:
     assert Incident.objects.count() == 1
     assert Incident.objects.get().severity == "critical"
     linked = Counter(IncidentLink.objects.values_list("kind", flat=True))
-    assert linked == {"finding": 2, "run": 2}
+    assert linked == {"finding": 2, "run": 2, "version": 1, "threshold": 1}
     assert {row.group for row in AffectedGroup.objects.all()} == {"APAC", "NA"}
+
+
+def test_an_incident_names_what_decided_and_by_what_it_was_judged(cast: Cast) -> None:
+    escalate(cast, "APAC")
+    links = dict(IncidentLink.objects.filter(kind__in=["version", "threshold"]).values_list("kind", "target"))
+    assert links == {"version": "1.4", "threshold": "2"}
+    assert IncidentLink.objects.get(kind="threshold").label == "Threshold policy version 2, assessment RA-2026-031"
 
 
 def test_repeating_an_escalation_changes_nothing(cast: Cast) -> None:
