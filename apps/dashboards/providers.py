@@ -5,6 +5,7 @@ from apps.dashboards.approvals import reading as approvals
 from apps.dashboards.board import tasks as board
 from apps.dashboards.complaints import listing as complaints
 from apps.dashboards.incidents import tasks as incidents
+from apps.dashboards.notifications import reading as notifications
 from apps.dashboards.responses import reading as responses
 from apps.dashboards.thresholds import reviewing as thresholds
 from apps.dashboards.vault import reading as vault
@@ -19,5 +20,6 @@ PROVIDERS: tuple[Provider, ...] = (
     complaints.TO_ANSWER,
     incidents.TO_DO,
     tasks.TO_ACKNOWLEDGE,
+    notifications.TO_RESEND,
     thresholds.TO_REVIEW,
 )

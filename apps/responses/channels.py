@@ -20,7 +20,9 @@ from biasgov.client.webhooks import sign
 
 SIGNED = "signed+"
 """Before ``https://`` in NOTIFICATION_URLS: a webhook that is signed with WEBHOOK_SECRET."""
-_PERSON = "person-"
+PEOPLE = "person"
+"""People's own mail, as one channel."""
+PERSON = f"{PEOPLE}-"
 _MAIL = "mail:"
 _OWN_FIELDS = ("json", "jsons", "xml", "xmls", "form", "forms")
 _PATIENCE = 10
@@ -49,13 +51,13 @@ def channel_of(url: str) -> str:
 
 def channel_of_person(person_id: int) -> str:
     """The name in the tables of a person's own mail; the address is looked up when it is sent."""
-    return f"{_PERSON}{person_id}"
+    return f"{PERSON}{person_id}"
 
 
 def addresses(channels: Collection[str]) -> dict[str, str]:
     """{channel: address} for those that can be reached now: configured, or of an active person with an address."""
     house = {channel_of(url): url for url in settings.NOTIFICATION_URLS}
-    people = [int(each.removeprefix(_PERSON)) for each in channels if each.startswith(_PERSON)]
+    people = [int(each.removeprefix(PERSON)) for each in channels if each.startswith(PERSON)]
     mail = mail_addresses(people) if people and settings.EMAIL_CONFIGURED else {}
     own = {channel_of_person(person_id): f"{_MAIL}{address}" for person_id, address in mail.items()}
     return {channel: address for channel, address in (house | own).items() if channel in channels}

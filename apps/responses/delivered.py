@@ -53,6 +53,12 @@ def dead_letter_count() -> int:
     return dead_letters().count()
 
 
+def dead_by_channel() -> dict[str, int]:
+    """How many messages were given up, by channel; the personal ones are one channel, `person`. One query."""
+    found = dead_letters().order_by().annotate(kind=_kind()).values_list("kind").annotate(Count("id"))
+    return dict(found.order_by("kind"))
+
+
 _TIMES = """
 WITH alerts AS (
     SELECT %(inbox)s AS channel, min(detected_at) AS detected, min(created_at) AS delivered
@@ -101,9 +107,7 @@ def channel_rows(since: datetime) -> tuple[ChannelRow, ...]:
     rows = (
         OutboxMessage.objects.filter(created_at__gte=since)
         .order_by()
-        .annotate(
-            kind=Func(F("channel"), template="regexp_replace(%(expressions)s, '^person-.*$', 'person')"), taken=taken
-        )
+        .annotate(kind=_kind(), taken=taken)
         .values("kind")
         .annotate(
             sent=Count("id", filter=Q(state=state.SENT)),
@@ -117,6 +121,10 @@ def channel_rows(since: datetime) -> tuple[ChannelRow, ...]:
     return tuple(
         ChannelRow(row["kind"], row["sent"], row["waiting"], row["dead"], row["median"], row["p99"]) for row in rows
     )
+
+
+def _kind() -> Func:
+    return Func(F("channel"), template="regexp_replace(%(expressions)s, '^person-.*$', 'person')")
 
 
 class _Percentile(Aggregate):

@@ -74,6 +74,26 @@ def message_resend(*, message_id: int, person: User) -> None:
     audit.append(actor=person.actor, action="message.resent", subject=f"message:{message_id}")
 
 
+@transaction.atomic
+def messages_resend(*, channel: str, person: User) -> int:
+    """Give every dead message of a channel another round of attempts, once the channel is mended; how many those are.
+
+    channel: as `delivered.dead_by_channel` names it, where people's own mail is one channel. Raises PermissionDenied,
+    or Refused if none of that channel is dead.
+    """
+    demand(person, "delivery.resend")
+    dead = OutboxMessage.objects.filter(state=OutboxMessage.State.DEAD)
+    own = channel == channels.PEOPLE
+    ours = dead.filter(channel__startswith=channels.PERSON) if own else dead.filter(channel=channel)
+    revived = ours.update(state=_PENDING, attempts=0, next_attempt_at=clock.now(), lease=None, lease_until=None)
+    if not revived:
+        raise Refused("channel", "No message of that channel is among the dead ones.", code="not_dead")
+    audit.append(
+        actor=person.actor, action="message.all_resent", subject=f"channel:{channel}", detail={"messages": revived}
+    )
+    return revived
+
+
 def pause_after(attempts: int) -> timedelta:
     """1 s after the first failure, then a third longer each time, at most 10 minutes.
 

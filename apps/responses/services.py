@@ -18,7 +18,7 @@ from apps.responses import findings, ladder
 from apps.responses.alerts import alert
 from apps.responses.deadlines import plan_of
 from apps.responses.deadman import alive
-from apps.responses.delivery import deliver, deliver_for, message_resend
+from apps.responses.delivery import deliver, deliver_for, message_resend, messages_resend
 from apps.responses.digests import digests_write
 from apps.responses.escalations import Escalation, escalate, escalation_answered, overdue
 from apps.responses.gateways import Acknowledged, acknowledgements_chase, gateway_retire, status_acknowledge
@@ -49,6 +49,7 @@ __all__ = [
     "gateway_retire",
     "lift_request",
     "message_resend",
+    "messages_resend",
     "notifications_read",
     "preference_set",
     "respond",

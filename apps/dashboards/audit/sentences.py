@@ -68,6 +68,7 @@ _THINGS = {
     "vault-key-encryption": "key-encryption key {}",
     "audit-verification": "check {}",
     "retraining": "training set {}",
+    "channel": "the channel {}",
     "register": "the register of {}",
     "report": "the report on {}",
 }
@@ -118,6 +119,7 @@ _ACTS: dict[str, str] = {
     "status.acknowledged": "acknowledged the status of {object}",
     "preference.changed": "changed how they are told",
     "message.resent": "sent {object} again",
+    "message.all_resent": "sent {messages} messages of {object} again",
     "approval.submitted": "submitted {object} for signature",
     "approval.signature_given": "signed {object}",
     "approval.rejected": "rejected {object}",

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
+from django.urls import reverse
 
+from apps.accounts.permissions import may_somewhere
+from apps.common import clock
+from apps.dashboards.waiting import Provider, Task
 from apps.dashboards.words import NBSP
+from apps.registry.spec import ModelSpec
+from apps.responses import selectors
 from apps.responses.selectors import ChannelRow
 from biasgov.fairness.response_plan import SEVERITIES as KNOWN
 
 OBJECTIVE = 15 * 60
 """Seconds from detection to delivery."""
+REMINDED_FOR = timedelta(days=7)
+"""How long the Inbox speaks of what was given up."""
 
 MAIL: Mapping[str, str] = {
     "each": "each message at once",
@@ -31,6 +40,59 @@ class ChannelLine:
     dead: int
     median: str
     p99: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLine:
+    """A message that was given up, with its channel as people know it."""
+
+    message: Any
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUpLine:
+    """How many messages were given up on a channel."""
+
+    channel: str
+    title: str
+    dead: int
+
+
+def dead_lines(rows: Sequence[Any]) -> list[DeadLine]:
+    """Messages that were given up, in the table's lines."""
+    return [DeadLine(row, channel_title(row.channel)) for row in rows]
+
+
+def given_up_lines(counts: Mapping[str, int]) -> list[GivenUpLine]:
+    """The channels that messages were given up on."""
+    return [GivenUpLine(channel, channel_title(channel), dead) for channel, dead in counts.items()]
+
+
+def to_resend(user: Any, specs: Sequence[ModelSpec], limit: int) -> list[Task]:
+    """One task for all messages of the last days that were given up, for those who may send them again."""
+    if not _to_resend_count(user):
+        return []
+    newest = selectors.dead_letters()[0]
+    return [
+        Task(
+            kind="Resend",
+            text=delivery_sentence((), selectors.dead_letter_count()),
+            about=f"last by {channel_title(newest.channel)}: {newest.last_error}",
+            url=reverse("deliveries"),
+            since=newest.created_at,
+        )
+    ]
+
+
+def _to_resend_count(user: Any) -> int:
+    """One, however many there are: the same channel is mended for all of them. What is older is left to the page."""
+    if not may_somewhere(user, "delivery.resend"):
+        return 0
+    return int(selectors.dead_letters().filter(created_at__gte=clock.now() - REMINDED_FOR).exists())
+
+
+TO_RESEND = Provider(to_resend, _to_resend_count)
 
 
 def older(found: QuerySet[Any], before: str, limit: int) -> tuple[list[Any], int | None]:

@@ -12,7 +12,15 @@ from django.views.decorators.http import require_GET, require_POST
 from apps.accounts.permissions import may, requires
 from apps.common import clock
 from apps.dashboards.acting import done, person_of
-from apps.dashboards.notifications.reading import MAIL, SEVERITIES, channel_lines, delivery_sentence, older
+from apps.dashboards.notifications.reading import (
+    MAIL,
+    SEVERITIES,
+    channel_lines,
+    dead_lines,
+    delivery_sentence,
+    given_up_lines,
+    older,
+)
 from apps.responses import selectors, services
 
 SHOWN_AT_ONCE = 50
@@ -64,7 +72,8 @@ def deliveries(request: HttpRequest) -> HttpResponse:
     context = {
         "say": delivery_sentence(channels, selectors.dead_letter_count()),
         "channels": channel_lines(channels),
-        "dead": dead,
+        "dead": dead_lines(dead),
+        "given_up": given_up_lines(selectors.dead_by_channel()),
         "more": more,
         "may_read": may(request.user, "finding.view"),
     }
@@ -79,5 +88,18 @@ def resend(request: HttpRequest, message_id: int) -> HttpResponse:
         request,
         lambda: services.message_resend(message_id=message_id, person=person_of(request)),
         f"Message {message_id} is on its way again.",
+    )
+    return redirect("deliveries")
+
+
+@require_POST
+@requires("delivery.resend")
+def resend_all(request: HttpRequest) -> HttpResponse:
+    """Try everything again that was given up on one channel."""
+    channel = request.POST.get("channel", "")
+    done(
+        request,
+        lambda: services.messages_resend(channel=channel, person=person_of(request)),
+        "They are on their way again.",
     )
     return redirect("deliveries")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.urls import reverse
 
+from apps.audit.selectors import entries
 from apps.common import clock
 from apps.responses import selectors
 from apps.responses.announcements import announce
@@ -125,3 +127,34 @@ def test_sending_again_what_is_not_dead_says_so(cast: Cast, dead: OutboxMessage)
     for _ in range(2):
         answer = client.post(reverse("message-resend", args=[dead.pk]), follow=True)
     assert "is not among the dead ones" in answer.content.decode()
+
+
+def test_what_was_given_up_waits_for_those_who_may_send_it_again(cast: Cast, dead: OutboxMessage) -> None:
+    for who in (cast.officer, cast.administrator):
+        page = shown(who, "inbox")
+        assert "1 message could not be delivered and was given up." in page
+        assert f'href="{reverse("deliveries")}"' in page
+    assert "could not be delivered" not in shown(cast.compliance, "inbox")
+    with clock.frozen(clock.now() + timedelta(days=8)):
+        assert "could not be delivered" not in shown(cast.officer, "inbox")
+
+
+def test_all_of_a_mended_channel_are_sent_again_at_once_and_no_others(cast: Cast, settings: Any) -> None:
+    settings.NOTIFICATION_URLS = ["json://127.0.0.1:9/hook", "form://127.0.0.1:9/hook"]
+    tell(cast, 3)
+    OutboxMessage.objects.create(
+        channel=f"person-{cast.owner.pk}", dedup_key="k", title="T", body="B", detected_at=clock.now()
+    )
+    OutboxMessage.objects.update(state="dead", attempts=36)
+    json_channel = OutboxMessage.objects.filter(channel__startswith="json-").values_list("channel", flat=True)[0]
+    assert shown(cast.officer, "deliveries").count("Send all again") == 2
+    client = signed_in(cast.officer)
+    for channel in (json_channel, "person"):
+        client.post(reverse("messages-resend"), {"channel": channel})
+    waiting = set(OutboxMessage.objects.filter(state="pending", attempts=0).values_list("channel", flat=True))
+    assert waiting == {json_channel, f"person-{cast.owner.pk}"}
+    assert OutboxMessage.objects.filter(state="dead").count() == 3
+    assert [each.detail for each in entries(action="message.all_resent")] == [{"messages": 1}, {"messages": 3}]
+    again = client.post(reverse("messages-resend"), {"channel": json_channel}, follow=True)
+    assert "No message of that channel is among the dead ones." in again.content.decode()
+    assert signed_in(cast.compliance).post(reverse("messages-resend"), {"channel": "person"}).status_code == 403
