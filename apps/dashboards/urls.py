@@ -25,6 +25,7 @@ urlpatterns = [
     path("", include("apps.dashboards.overrides.urls")),
     path("", include("apps.dashboards.responses.urls")),
     path("", include("apps.dashboards.reports.urls")),
+    path("", include("apps.dashboards.restrictions.urls")),
     path("", include("apps.dashboards.retraining.urls")),
     path("", include("apps.dashboards.vault.urls")),
     path("", include("apps.dashboards.thresholds.urls")),

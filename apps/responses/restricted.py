@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from apps.common import clock
 from apps.responses import ladder
@@ -15,7 +15,10 @@ from apps.responses.models import Cause, Gateway, ModelStatus, Restriction
 
 @dataclass(frozen=True, slots=True)
 class RestrictionRow:
-    """A restriction as pages read it. decided_by: who confirmed it, "" for the policy itself."""
+    """A restriction as pages read it.
+
+    decided_by: who confirmed or declined it, "" for the policy itself. approval_id: the request by which it was lifted.
+    """
 
     id: int
     model_id: int
@@ -30,6 +33,8 @@ class RestrictionRow:
     note: str
     sequence: int | None
     acknowledged_at: datetime | None
+    lifted_at: datetime | None
+    approval_id: int | None
 
     @property
     def in_force(self) -> bool:
@@ -69,6 +74,24 @@ def restrictions_of(model_ids: Sequence[int]) -> dict[int, RestrictionRow]:
     """`restriction_of` of many models in one query; models without one are left out."""
     found = Restriction.objects.select_related("decided_by").filter(model_id__in=model_ids, state__in=ladder.LIVE)
     return {row.model_id: _row(row) for row in found}
+
+
+def restriction_register(
+    model_ids: Collection[int], *, states: Collection[str] = (), before_id: int | None = None, limit: int = 50
+) -> tuple[RestrictionRow, ...]:
+    """The restrictions that these models ever had, newest first; none of `states` means every state. One query."""
+    found = Restriction.objects.filter(model_id__in=model_ids).select_related("decided_by")
+    if states:
+        found = found.filter(state__in=states)
+    if before_id is not None:
+        found = found.filter(pk__lt=before_id)
+    return tuple(map(_row, found.order_by("-id")[:limit]))
+
+
+def restriction_counts(model_ids: Collection[int]) -> dict[str, int]:
+    """How many restrictions of these models stand in each state. One query."""
+    counted = Restriction.objects.filter(model_id__in=model_ids).order_by().values_list("state").annotate(Count("id"))
+    return dict.fromkeys(Restriction.State.values, 0) | dict(counted)
 
 
 def restriction_model(restriction_id: int) -> int | None:
@@ -156,4 +179,6 @@ def _row(row: Restriction) -> RestrictionRow:
         note=row.note,
         sequence=row.sequence,
         acknowledged_at=row.acknowledged_at,
+        lifted_at=row.lifted_at,
+        approval_id=row.approval_id,
     )

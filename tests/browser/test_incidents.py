@@ -50,6 +50,7 @@ def test_the_registers_are_accessible_and_fit(
         f"/incidents/{done.incident_id}/edit/": "Describe the incident anew",
         f"/incidents/new/?model={hiring.slug}": "Opened for these findings",
         "/complaints/": "Complaints",
+        "/restrictions/": "Restrictions",
         f"/complaints/{complaint.pk}/": "What is complained about",
         f"/models/{hiring.slug}/overrides/": "No override was told yet.",
     }.items():
