@@ -51,7 +51,7 @@ GOVERNED: dict[str, str] = {
     "registry_monitoredmodel": "*",
     "registry_protectedattribute": "*",
     "registry_retention": "*",
-    "responses_finding": "state, tier, acknowledged_by_id",
+    "responses_finding": "state, tier, acknowledged_by_id, cause_id",
     "responses_findingtransition": "*",
     "responses_mailpreference": "mail, at_least",
     "responses_modelstatus": "*",

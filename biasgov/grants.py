@@ -20,7 +20,7 @@ ENTRY = "(at, actor, action, subject, detail, leaf_hash)"
 FINDING = (
     '(state, tier, severity, sentence, reference, "window", value, low, high, bound_low, bound_high, run_id, entered,'
     " deadline_at, counts_from, windows, persistence, last_as_of, last_verdict, unjudged_since, alerted_at,"
-    " told_severity, told_tier, acknowledged_at, acknowledged_by_id, acknowledgement, closed_at)"
+    " told_severity, told_tier, acknowledged_at, acknowledged_by_id, acknowledgement, closed_at, cause_id)"
 )
 """What a finding is about, and when it opened, stays as it was."""
 

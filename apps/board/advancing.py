@@ -16,6 +16,7 @@ from apps.board.voting import REMIND_BEFORE, decide_if_done, lapse, open_vote, s
 from apps.board.wording import standing_sentence
 from apps.common import clock
 from apps.common.errors import Refused
+from apps.common.wording import shortened
 from apps.responses.announcements import announce
 
 logger = logging.getLogger(__name__)
@@ -109,7 +110,7 @@ def _remind(case: Case) -> None:
     announce(
         model=None,
         key=f"case-{case.pk}-reminder-{now:%Y%m%d%H%M}",
-        title=f"Ethics board, {'overdue' if late else 'vote ends soon'}: {case.title}"[:200],
+        title=shortened(f"Ethics board, {'overdue' if late else 'vote ends soon'}: {case.title}", 200),
         body=f"{case.question}\n\n{said}",
         severity="high" if late else "",
         path=f"/board/{case.pk}/",

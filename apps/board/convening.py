@@ -17,6 +17,7 @@ from apps.board.models import Case, Condition, Conflict, Paper, Seat
 from apps.board.rules import rules_in_force
 from apps.common import clock
 from apps.common.errors import Refused
+from apps.common.wording import shortened
 from apps.responses.announcements import announce
 
 _NO_ADDRESS = re.compile(r"[\s\\\x00-\x20\x7f]")
@@ -60,7 +61,7 @@ def convene(kind: str, subject: Subject, *, actor: str, question: str = "") -> C
         subject_id=subject.id,
         key=subject.key,
         model_id=subject.model_id,
-        title=subject.title[:_LONGEST_TITLE],
+        title=shortened(subject.title, _LONGEST_TITLE),
         question=asked,
         requester=subject.requester,
         rules=rules.plain(),
@@ -81,7 +82,7 @@ def convene(kind: str, subject: Subject, *, actor: str, question: str = "") -> C
     announce(
         model=None,
         key=f"case-{case.pk}-convened",
-        title=f"Ethics board convened: {case.title}"[:_LONGEST_TITLE],
+        title=shortened(f"Ethics board convened: {case.title}", _LONGEST_TITLE),
         body=f"{asked}\n\nPapers are gathered until voting opens at {case.papers_until:%Y-%m-%d %H:%M} UTC.",
         severity="",
         path=f"/board/{case.pk}/",

@@ -26,6 +26,7 @@ from apps.board.rules import Rules
 from apps.board.wording import decision_sentence
 from apps.common import clock
 from apps.common.errors import Refused
+from apps.common.wording import shortened
 from apps.registry import selectors as registry
 from apps.responses.announcements import announce
 
@@ -66,7 +67,7 @@ def open_vote(case: Case, subject: Subject, *, actor: str) -> None:
     announce(
         model=None,
         key=f"case-{case.pk}-voting",
-        title=f"Ethics board, vote: {case.title}"[:200],
+        title=shortened(f"Ethics board, vote: {case.title}", 200),
         body=f"{case.question}\n\nThe vote ends at {case.vote_until:%Y-%m-%d %H:%M} UTC.",
         severity="",
         path=f"/board/{case.pk}/",
@@ -250,7 +251,7 @@ def _decide(case: Case, subject: Subject, counted: Count) -> None:
     announce(
         model=registry.model_spec_by_id(case.model_id) if case.model_id else None,
         key=f"case-{case.pk}-decided",
-        title=f"Ethics board: {'yes' if carried else 'no'} to {case.title}"[:200],
+        title=shortened(f"Ethics board: {'yes' if carried else 'no'} to {case.title}", 200),
         body=f"{case.question}\n\n{sentence}",
         severity="" if carried else "high",
         path=subject.path,

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 NBSP = "\u00a0"
+_DIFFER = {
+    "demographic_parity_ratio": "decisions",
+    "demographic_parity_difference": "decisions",
+    "association": "decisions",
+    "differential_fairness": "decisions",
+    "individual_fairness_distance": "decisions about similar people",
+    "equalized_odds_difference": "error rates",
+    "equal_opportunity_difference": "true positive rates",
+    "fpr_gap": "false positive rates",
+    "fnr_gap": "false negative rates",
+    "fnr_ratio": "false negative rates",
+    "predictive_parity_difference": "predictive values",
+    "calibration_difference": "calibration errors",
+}
+"""What is unequal where a metric that compares groups is out of bounds."""
 
 METRICS: Mapping[str, str] = {
     "demographic_parity_ratio": "demographic parity ratio",
@@ -78,6 +93,28 @@ def attribute_name(attribute: str) -> str:
     if not attribute:
         return "everybody"
     return " × ".join(part.replace("_", " ") for part in attribute.split("*"))
+
+
+def breach_phrase(metric: str, attributes: Sequence[str]) -> str:
+    """What a breach is about in a few words: `false negative rates differ by region and sex`."""
+    by = _listed([each.replace("_", " ") for each in attributes])
+    if metric in _DIFFER and by:
+        return f"{_DIFFER[metric]} differ by {by}"
+    return f"the {metric_name(metric)} is out of bounds{f' by {by}' if by else ''}"
+
+
+def shortened(text: str, longest: int) -> str:
+    """The text, or as many whole words of it as leave room for an ellipsis. `longest` is in characters."""
+    if len(text) <= longest:
+        return text
+    kept = text[: longest - 1]
+    whole = kept if text[longest - 1].isspace() else kept.rpartition(" ")[0]
+    return f"{(whole or kept).rstrip(' ,;:.')}…"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [*names[:2], f"{len(names) - 2} more"] if len(names) > 3 else list(names)
+    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)
 
 
 def group_phrase(attribute: str, group: str) -> str:

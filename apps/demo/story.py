@@ -4,7 +4,8 @@ The pipeline has computed the past when this begins, and nobody has answered it.
 moment, by the code that answers live ones, and deadlines pass; in between the people act through the services that the
 pages call, on working days and each as their role allows. So the ladder climbs by its own rules, from the alert in the
 days after the update to the restriction and, when the deadline has passed with nothing mended, to the board; and the
-lift comes a few days before today. Nothing is written past a service.
+lift comes a few days before today. What opens later after the same update belongs to the same incident, whose timeline
+gathers it. Nothing is written past a service.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def tell() -> None:
     _decide(past, cast, incident_id)
     _remedy(past, cast, incident_id, build_id)
     _lift(past, cast)
-    _take_up_others(past, cast, incident_id)
+    with past.at(15, 0):
+        _acknowledge(past, cast["ines"])
     past.pass_until(past.now)
 
 
@@ -231,33 +233,6 @@ def _lift(past: Past, cast: Mapping[str, User]) -> None:
         _vote(case_id, cast["noor"], "against", "Two readers tire. I would wait for the build.")
     with past.at(14, 0):
         _vote(case_id, cast["emil"], "for", "I have heard the analysts of the region. They can do it for two weeks.")
-
-
-def _take_up_others(past: Past, cast: Mapping[str, User], incident_id: int) -> None:
-    """Findings that opened later are another cause to the ladder; people see that it is the same update."""
-    ines, carla = cast["ines"], cast["carla"]
-    others = [row for row in incidents_read.incidents(model_id=past.spec.id) if row.id != incident_id]
-    with past.at(15, 0):
-        for row in others:
-            incidents.incident_move(incident_id=row.id, person=ines, event="investigation_started")
-            incidents.incident_change(
-                incident_id=row.id,
-                person=ines,
-                seen=row.revision + 1,
-                title="More groups are in breach since version 2.3.1",
-                summary=row.summary,
-                severity=row.severity,
-                lead=ines,
-                causes=["library_change"],
-                explanation=f"The same update as in incident {incident_id}, seen later and in other groups.",
-            )
-    with past.at(15, 30):
-        for row in others:
-            case = board_read.cases_about("incident", row.id)[0]
-            if case.state == "convened":
-                board.voting_open(case_id=case.id, person=carla)
-            for name in ("bela", "noor", "emil"):
-                _vote(case.id, cast[name], "for", "As we have decided on the first incident of this update.")
 
 
 def _vote(case_id: int, member: User, choice: str, reason: str) -> None:

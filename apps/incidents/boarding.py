@@ -1,6 +1,9 @@
-"""Incidents before the ethics board: every escalation is put to it, and the conditions of its yes become actions."""
+"""Incidents before the ethics board: every escalation is put to it, once more if the ladder escalates after its
+decision, and the conditions of its yes become actions."""
 
 from __future__ import annotations
+
+from django.db.models import F, OuterRef, Q, Subquery
 
 from apps.accounts.models import User
 from apps.accounts.permissions import may
@@ -10,16 +13,27 @@ from apps.board.services import ConditionOfCase, Decision, Matter, Subject
 from apps.incidents import states, steps
 from apps.incidents.actions import action_create
 from apps.incidents.changing import link
-from apps.incidents.models import Evidence, Incident, IncidentLink
+from apps.incidents.models import Evidence, Incident, IncidentLink, IncidentStep
 
 INCIDENT = "incident"
 BOARD = "system:board"
+REACHED = "finding_escalated"
 
 
 def waiting() -> list[tuple[int, str]]:
-    """Every incident that an escalation opened and that is not closed."""
-    found = Incident.objects.filter(origin="escalation", state__in=states.CHANGEABLE)
-    return [(number, "") for number in found.order_by("id").values_list("pk", flat=True)]
+    """Every incident that is not closed and that an escalation has opened, or has reached since the board decided."""
+    rows = (
+        Incident.objects.filter(state__in=states.CHANGEABLE)
+        .annotate(
+            decided=_last("board_decided", "pk"),
+            case=_last("board_decided", "detail__case"),
+            reached=_last(REACHED, "pk"),
+        )
+        .filter(
+            Q(origin="escalation", decided=None) | Q(reached__isnull=False, decided=None) | Q(reached__gt=F("decided"))
+        )
+    )
+    return [(number, _occasion(case)) for number, case in rows.order_by("id").values_list("pk", "case")]
 
 
 def subject(incident_id: int) -> Subject | None:
@@ -27,10 +41,12 @@ def subject(incident_id: int) -> Subject | None:
     incident = Incident.objects.select_related("model", "lead").defer("search").filter(pk=incident_id).first()
     if incident is None:
         return None
+    decided = IncidentStep.objects.filter(incident=incident, event="board_decided").order_by("-id")
+    case = decided.values_list("detail__case", flat=True).first()
     evidence = Evidence.objects.filter(incident=incident).order_by("id").values_list("digest", flat=True)
     return Subject(
         id=incident.pk,
-        key="",
+        key=_occasion(case),
         open=incident.state in states.CHANGEABLE,
         title=incident.title,
         question=f"May {incident.model.name} stay in use, as the response stands, until this incident is remedied?",
@@ -78,6 +94,17 @@ def condition_take(condition: ConditionOfCase) -> None:
         actor=BOARD,
         case_id=condition.case_id,
     )
+
+
+def _last(event: str, column: str) -> Subquery:
+    """That column of an incident's last step of this kind."""
+    steps_of = IncidentStep.objects.filter(incident=OuterRef("pk"), event=event).order_by("-id")
+    return Subquery(steps_of.values(column)[:1])
+
+
+def _occasion(case: int | None) -> str:
+    """What tells the occasions apart on which an incident comes before the board: what it has decided last."""
+    return "" if case is None else f"after-{case}"
 
 
 def _owner(condition: ConditionOfCase, incident: Incident | None) -> User:

@@ -19,10 +19,12 @@ from apps.approvals.services import approval_draft, approval_submit, approvals_v
 from apps.board import selectors as board
 from apps.common import clock
 from apps.common.errors import Refused
+from apps.common.wording import shortened
 from apps.incidents import states, steps
 from apps.incidents.causes import CAUSES
 from apps.incidents.checks import check_text
 from apps.incidents.models import Action, Evidence, Incident, RegulatoryClock
+from apps.responses import services as responses
 
 CLOSURE = "incident_closure"
 SIGN = "incident.close"
@@ -62,7 +64,7 @@ def incident_closure_request(*, incident_id: int, person: User, statement: str, 
         kind=CLOSURE,
         model_id=incident.model_id,
         subject=f"incident:{incident.pk}",
-        title=f"Close incident {incident.pk}: {incident.title}"[:200],
+        title=shortened(f"Close incident {incident.pk}: {incident.title}", 200),
         content=_content(incident),
         reason=statement,
         person=person,
@@ -73,6 +75,7 @@ def incident_closure_request(*, incident_id: int, person: User, statement: str, 
 @transaction.atomic
 def incident_reopen(*, incident_id: int, person: User, reason: str) -> Incident:
     """Take a closed incident up again. Raises Refused if it is not closed, or one of the same cause is open."""
+    _hold_model(incident_id)
     incident = steps.held_for(incident_id, person, changeable=False)
     check_text("reason", reason, longest=5000, missing="Say why it is taken up again.")
     try:
@@ -85,6 +88,7 @@ def incident_reopen(*, incident_id: int, person: User, reason: str) -> Incident:
             raise
         message = f"Incident {running.pk} of the same cause is open: go on there."
         raise Refused("incident", message, code="exists") from None
+    responses.cause_resume(incident_id=incident.pk, actor=person.actor)
     return incident
 
 
@@ -100,12 +104,15 @@ def incident_close(approval: ApprovalView, actor: str) -> datetime | None:
         detail={"approval": approval.id, "digest": approval.digest},
         changes={"closed_at": clock.now()},
     )
+    responses.cause_end(incident_id=incident.pk, actor=actor)
     return None
 
 
 def incident_hold(subject: str) -> None:
     """Hold the incident that a request for closure is about."""
-    steps.held(int(subject.partition(":")[2]))
+    incident_id = int(subject.partition(":")[2])
+    _hold_model(incident_id)
+    steps.held(incident_id)
 
 
 def closure_void(incident: Incident, *, reason: str, actor: str) -> None:
@@ -151,6 +158,13 @@ CLOSURE_KIND = Kind(
     ended=incident_closure_ended,
     hold=incident_hold,
 )
+
+
+def _hold_model(incident_id: int) -> None:
+    """Let whoever moves the model's findings finish first: they hold the model before its causes and incidents."""
+    model_id = Incident.objects.filter(pk=incident_id).values_list("model_id", flat=True).first()
+    if model_id is not None:
+        responses.hold(model_id)
 
 
 def _demand_finished(incident: Incident) -> None:

@@ -1,9 +1,8 @@
-"""Opening incidents: by a person, by a complaint, by a program, or because a finding escalated."""
+"""Opening incidents: by a person, by a complaint, by a program, or because a finding escalated (`gathering`)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,26 +12,18 @@ from apps.accounts.models import User
 from apps.accounts.permissions import demand
 from apps.common import clock
 from apps.common.errors import Refused
+from apps.common.wording import shortened
 from apps.incidents import clocks, steps
 from apps.incidents.checks import LONGEST_TITLE, Group, check_causes, check_group, check_text
-from apps.incidents.closing import closure_void
 from apps.incidents.evidence import NONE, Given, freeze, run_label, threshold_label
 from apps.incidents.models import AffectedGroup, Incident, IncidentLink, RegulatoryClock
 from apps.incidents.models.incidents import ORIGINS, SEVERITIES
-from apps.incidents.states import CLOSED, CLOSING
+from apps.incidents.states import CLOSED
 from apps.registry.spec import ModelSpec
 from apps.responses.announcements import announce
 from apps.responses.selectors import FindingRow
 
 _SMALLEST_COUNTED = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Escalated:
-    """The incident of an escalation; `opened` is False where one of the same cause was open already."""
-
-    incident_id: int
-    opened: bool
 
 
 @transaction.atomic
@@ -104,90 +95,19 @@ def incident_open(
         actor=actor,
         detail={"model": model.slug, "title": incident.title, "severity": severity, "origin": origin},
     )
-    _attach(incident, findings, evidence, actor=actor)
-    _count(incident, findings, evidence, groups)
+    attach(incident, findings, evidence, actor=actor)
+    count_groups(incident, findings, evidence, groups)
     _propose_clocks(incident, model)
     announce(
         model=model,
         key=f"incident-{incident.pk}",
-        title=f"{model.name}: incident {incident.pk} opened, {severity}"[:200],
+        title=shortened(f"{model.name}: incident {incident.pk} opened, {severity}", 200),
         body=incident.title,
         severity=severity,
         path=f"/incidents/{incident.pk}/",
         detected_at=now,
     )
     return incident
-
-
-@transaction.atomic
-def incident_open_for_escalation(
-    *,
-    model: ModelSpec,
-    findings: Sequence[FindingRow],
-    cause_key: str,
-    severity: str,
-    evidence: Given,
-    actor: str = "system:pipeline",
-) -> Escalated:
-    """Open the incident of an escalation, or attach its findings to the one that is open for this cause.
-
-    Runs in the transaction of the escalation. Of two that come at once one opens and the other attaches. Attaching
-    raises the severity where the new findings are worse, freezes the evidence that is not there yet, and ends a
-    request for closure: what was to be signed is no longer all there is.
-
-    Raises
-    ------
-    ValueError
-        Without a finding or a cause key there is nothing to escalate.
-    """
-    if not findings or not cause_key:
-        raise ValueError("an escalation needs a finding and the key of its cause")
-    if (running := _running(cause_key)) is None:
-        try:
-            incident = incident_open(
-                model=model,
-                title=_title(model, findings),
-                summary="\n".join(finding.sentence for finding in findings),
-                severity=severity,
-                origin="escalation",
-                actor=actor,
-                # A live window ends with the present hour: what opened in it has begun by now.
-                began_at=min(clock.now(), *(finding.opened_as_of for finding in findings)),
-                cause_key=cause_key,
-                findings=findings,
-                evidence=evidence,
-            )
-        except Refused as refusal:
-            running = _running(cause_key)
-            if refusal.code != "exists" or running is None:
-                raise
-        else:
-            return Escalated(incident.pk, True)
-    added = _attach(running, findings, evidence, actor=actor)
-    _count(running, findings, evidence, ())
-    worse = SEVERITIES.index(severity) > SEVERITIES.index(running.severity)
-    if added or worse:
-        steps.note(
-            running,
-            "finding_attached",
-            actor=actor,
-            detail={"findings": [finding.id for finding in findings], "severity": severity},
-            changes={"severity": severity} if worse else {},
-        )
-    if running.state == CLOSING and (added or worse):
-        closure_void(running, reason="A further finding of the same cause was attached.", actor=actor)
-    return Escalated(running.pk, False)
-
-
-def _running(cause_key: str) -> Incident | None:
-    return Incident.objects.select_for_update(of=("self",)).filter(cause_key=cause_key).exclude(state=CLOSED).first()
-
-
-def _title(model: ModelSpec, findings: Sequence[FindingRow]) -> str:
-    more = f" and {len(findings) - 1} more" if len(findings) > 1 else ""
-    room = LONGEST_TITLE - len(more) - len(model.name) - 2
-    sentence = findings[0].sentence
-    return f"{model.name}: {sentence if len(sentence) <= room else sentence[: room - 1] + '…'}{more}"
 
 
 def _checked(
@@ -217,7 +137,7 @@ def _checked(
     return {"title": title.strip(), "summary": summary.strip(), "severity": severity, "aware_at": aware_at}
 
 
-def _attach(incident: Incident, findings: Sequence[FindingRow], evidence: Given, *, actor: str) -> int:
+def attach(incident: Incident, findings: Sequence[FindingRow], evidence: Given, *, actor: str) -> int:
     """Link the findings, their runs, and the versions and thresholds of those; freeze the evidence.
 
     Returns how much of it was new.
@@ -258,7 +178,7 @@ def _judged_by(evidence: Given) -> list[IncidentLink]:
     ]
 
 
-def _count(incident: Incident, findings: Sequence[FindingRow], evidence: Given, groups: Sequence[Group]) -> None:
+def count_groups(incident: Incident, findings: Sequence[FindingRow], evidence: Given, groups: Sequence[Group]) -> None:
     """Write down the groups concerned, with the decisions about them as the runs tell them; each group once."""
     rows: dict[tuple[str, str], AffectedGroup] = {}
     for finding in findings:

@@ -24,7 +24,15 @@ from apps.incidents.complaints import (
 from apps.incidents.costs import cost_book, cost_reverse
 from apps.incidents.deadlines import clock_report, clock_set_aside, clock_start
 from apps.incidents.evidence import NONE, Chart, ChartLine, Given, run_label, threshold_label
-from apps.incidents.opening import Escalated, incident_open, incident_open_for_escalation
+from apps.incidents.gathering import (
+    Escalated,
+    incident_findings_add,
+    incident_findings_leave,
+    incident_open_for_escalation,
+    said_by,
+    title_of,
+)
+from apps.incidents.opening import incident_open
 from apps.incidents.saved_views import view_forget, view_save
 
 __all__ = [
@@ -53,6 +61,8 @@ __all__ = [
     "incident_change",
     "incident_closure_request",
     "incident_evidence_add",
+    "incident_findings_add",
+    "incident_findings_leave",
     "incident_group_set",
     "incident_link",
     "incident_move",
@@ -62,7 +72,9 @@ __all__ = [
     "incident_reopen",
     "incident_seen",
     "run_label",
+    "said_by",
     "threshold_label",
+    "title_of",
     "view_forget",
     "view_save",
 ]

@@ -13,7 +13,7 @@ from django.db import transaction
 from apps.common import clock
 from apps.monitoring import selectors as monitoring
 from apps.monitoring.services import cadence_set
-from apps.pipeline.escalating import escalation_carry
+from apps.pipeline.escalating import addition_carry, escalation_carry
 from apps.pipeline.models import UnansweredEvaluation
 from apps.registry import selectors as registry
 from apps.registry.spec import ModelSpec
@@ -91,8 +91,10 @@ def _carry(spec: ModelSpec, answer: responses.Answer) -> None:
     """What the governance wing asks of the others, in the transaction of its answer."""
     cadence_set(model_id=spec.id, every=answer.evaluate_every)
     for each in answer.escalations:
-        given = escalation_carry(model=spec, findings=each.findings, cause_key=each.cause_key, severity=each.severity)
+        given = escalation_carry(model=spec, escalation=each)
         responses.escalation_answered(cause_id=each.cause_id, incident_id=given.incident_id)
+    for addition in answer.additions:
+        addition_carry(model=spec, addition=addition)
 
 
 def observations(model_id: int, document: Mapping[str, Any]) -> Iterator[responses.Observation]:

@@ -1,4 +1,4 @@
-"""Carrying an escalation over: the evidence of its runs, frozen, and the incident that it opens."""
+"""Carrying findings over to incidents: the evidence of their runs, frozen, and the incident of their cause."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from apps.incidents import services as incidents
 from apps.monitoring import selectors as monitoring
 from apps.monitoring.selectors import TrendSeries
 from apps.registry.spec import ModelSpec
+from apps.responses import services as responses
 from apps.responses.selectors import FindingRow
 
 CHARTED_FOR = timedelta(days=30)
@@ -18,19 +19,30 @@ CHARTS_AT_MOST = 6
 
 
 @transaction.atomic
-def escalation_carry(
-    *, model: ModelSpec, findings: Sequence[FindingRow], cause_key: str, severity: str
-) -> incidents.Escalated:
+def escalation_carry(*, model: ModelSpec, escalation: responses.Escalation) -> incidents.Escalated:
     """Open the incident of an escalation with its evidence, or attach to the one that is open for this cause.
 
     Call it in the transaction of the escalation: both are kept or lost together.
     """
     return incidents.incident_open_for_escalation(
         model=model,
-        findings=findings,
-        cause_key=cause_key,
-        severity=severity,
-        evidence=evidence_of(model, findings),
+        findings=escalation.findings,
+        others=escalation.others,
+        release=escalation.release,
+        cause_key=escalation.cause_key,
+        severity=escalation.severity,
+        evidence=evidence_of(model, (*escalation.findings, *escalation.others)),
+    )
+
+
+@transaction.atomic
+def addition_carry(*, model: ModelSpec, addition: responses.Addition) -> None:
+    """Write findings that have just opened into the incident of their cause, in the transaction of their opening."""
+    incidents.incident_findings_add(
+        findings=addition.findings,
+        cause_key=addition.cause_key,
+        reason=addition.reason,
+        evidence=evidence_of(model, addition.findings),
     )
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from apps.accounts.roles import BOARD, OFFICER
 from apps.common import clock
+from apps.common.wording import shortened
 from apps.registry.spec import ModelSpec
 from apps.responses import ladder
 from apps.responses.announcements import announce
@@ -95,7 +96,7 @@ def _title(spec: ModelSpec, findings: Sequence[Finding], *, new: bool) -> str:
     number = f"a {fresh}finding" if len(findings) == 1 else f"{len(findings)} {fresh}findings"
     highest = max((finding.tier for finding in findings), key=height)
     what = f", {RUNGS[highest]}" if highest != ladder.ALERT else ""
-    return f"{spec.name}: {number}, {findings[0].severity}{what}"[:200]
+    return shortened(f"{spec.name}: {number}, {findings[0].severity}{what}", 200)
 
 
 def _body(findings: Sequence[Finding]) -> str:

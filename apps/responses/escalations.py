@@ -12,7 +12,7 @@ from apps.registry.selectors import slug_of
 from apps.responses import ladder
 from apps.responses.ladder import rank
 from apps.responses.models import Cause, Finding
-from apps.responses.selectors import FindingRow, findings_by_id
+from apps.responses.selectors import FindingRow, findings_by_id, joined_by
 from apps.responses.steps import SYSTEM, climbed, step
 
 
@@ -20,8 +20,9 @@ from apps.responses.steps import SYSTEM, climbed, step
 class Escalation:
     """Findings of one cause that have just reached the last rung.
 
-    first: no finding of the cause had been there before. severity: the worst of them. why: in words. detected_at: when
-    the breach was computed, or when the deadline was found to have passed.
+    first: no finding of the cause had been there before. severity: the worst of them. why: in words. others: the open
+    findings of the cause below them. release: the version whose release the cause followed, if one did. detected_at:
+    when the breach was computed, or when the deadline was found to have passed.
     """
 
     cause_id: int
@@ -31,7 +32,18 @@ class Escalation:
     severity: str
     why: str
     findings: tuple[FindingRow, ...]
+    others: tuple[FindingRow, ...]
+    release: str
     detected_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """Findings that have opened in a cause whose incident is not closed; reason: by what they belong there."""
+
+    cause_key: str
+    findings: tuple[FindingRow, ...]
+    reason: str
 
 
 def escalate(findings: Sequence[Finding], *, detected_at: datetime) -> tuple[Escalation, ...]:
@@ -41,6 +53,18 @@ def escalate(findings: Sequence[Finding], *, detected_at: datetime) -> tuple[Esc
         if finding.tier == ladder.ESCALATE and finding.cause_id is not None:
             by_cause.setdefault(finding.cause_id, []).append(finding)
     return tuple(_escalation(cause_id, found, detected_at) for cause_id, found in by_cause.items())
+
+
+def additions(opened: Sequence[Finding]) -> tuple[Addition, ...]:
+    """What incidents gain by findings that have just opened, one addition for each cause."""
+    by_cause: dict[str, list[int]] = {}
+    for finding in opened:
+        if finding.cause is not None and finding.cause.incident_id is not None:
+            by_cause.setdefault(finding.cause.key, []).append(finding.pk)
+    return tuple(
+        Addition(key, findings_by_id(found), "; ".join(sorted(set(joined_by(found).values()))))
+        for key, found in by_cause.items()
+    )
 
 
 def overdue(model_id: int, now: datetime) -> list[Finding]:
@@ -63,8 +87,9 @@ def overdue(model_id: int, now: datetime) -> list[Finding]:
 
 
 def escalation_answered(*, cause_id: int, incident_id: int) -> None:
-    """Note which incident looks after a cause."""
-    if Cause.objects.filter(pk=cause_id).exclude(incident_id=incident_id).update(incident_id=incident_id):
+    """Note which incident looks after a cause, which stays open with it."""
+    found = Cause.objects.filter(pk=cause_id).exclude(incident_id=incident_id, closed_at=None)
+    if found.update(incident_id=incident_id, closed_at=None):
         audit.append(
             actor=SYSTEM,
             action="cause.incident",
@@ -78,6 +103,7 @@ def _escalation(cause_id: int, findings: Sequence[Finding], detected_at: datetim
     first = Cause.objects.filter(pk=cause_id, escalated_at=None).update(escalated_at=clock.now()) == 1
     worst = min(findings, key=lambda each: (-rank(each.severity), each.pk))
     rows = findings_by_id([finding.pk for finding in findings])
+    below = Finding.objects.filter(cause_id=cause_id, state=Finding.State.OPEN).exclude(tier=ladder.ESCALATE)
     if first:
         audit.append(
             actor=SYSTEM,
@@ -94,5 +120,7 @@ def _escalation(cause_id: int, findings: Sequence[Finding], detected_at: datetim
         severity=worst.severity,
         why=worst.entered[ladder.ESCALATE]["why"],
         findings=rows,
+        others=findings_by_id(list(below.values_list("pk", flat=True))),
+        release=Cause.objects.values_list("release", flat=True).get(pk=cause_id),
         detected_at=detected_at,
     )

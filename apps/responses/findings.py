@@ -39,8 +39,10 @@ class Moment:
 
 @dataclass(slots=True)
 class Moved:
-    """What a moment did: the open findings in breach now, and of those that climbed, the present rung's."""
+    """What a moment did: those that opened, the open findings in breach now, and of those that climbed, the present
+    rung's."""
 
+    opened: list[Finding] = field(default_factory=list)
     in_breach: list[Finding] = field(default_factory=list)
     climbed: list[Finding] = field(default_factory=list)
 
@@ -64,6 +66,7 @@ def evaluate(moment: Moment, observations: Iterable[Observation]) -> Moved:
             _count(moment, finding, looks, worst)
         elif worst:
             finding = _open(moment, worst, releases)
+            moved.opened.append(finding)
             _count(moment, finding, looks, None)
         else:
             continue
@@ -82,9 +85,7 @@ def worst_of(breaches: Sequence[Observation]) -> Observation | None:
 
 def _open(moment: Moment, worst: Observation, releases: Sequence[Release]) -> Finding:
     to_tier, name = ladder.STEPS[ladder.ABSENT, ladder.BREACHED]
-    cause, joined_by = cause_join(
-        model_id=moment.spec.id, attribute=worst.attribute, as_of=worst.as_of, releases=releases
-    )
+    cause, joined_by = cause_join(worst, releases)
     now, figures = clock.now(), _figures(moment.spec, worst)
     finding = Finding.objects.create(
         model_id=moment.spec.id,

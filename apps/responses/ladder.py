@@ -25,6 +25,7 @@ BREACHED, PERSISTED, SUSTAINED, GRAVE, OVERDUE = "breached", "persisted", "susta
 RECOVERED, EASED = "recovered", "eased"
 ALERTED, ACKNOWLEDGED, SEVERITY_CHANGED = "alerted", "acknowledged", "severity_changed"
 JUDGEMENT_LOST, JUDGEMENT_REGAINED = "judgement_lost", "judgement_regained"
+SEPARATED = "separated"
 
 _NOTES = {
     BREACHED: "",
@@ -33,6 +34,7 @@ _NOTES = {
     ACKNOWLEDGED: "acknowledged",
     JUDGEMENT_LOST: "judgement_lost",
     JUDGEMENT_REGAINED: "judgement_regained",
+    SEPARATED: "separated",
 }
 
 # (rung, event): (next rung, name of the transition; none where nothing is worth a row)

@@ -16,11 +16,12 @@ from apps.common.errors import Refused
 from apps.registry.spec import ModelSpec
 from apps.responses import findings, ladder
 from apps.responses.alerts import alert
+from apps.responses.causes import cause_end, cause_for_incident, cause_resume
 from apps.responses.deadlines import plan_of
 from apps.responses.deadman import alive
 from apps.responses.delivery import deliver, deliver_for, message_resend, messages_resend
 from apps.responses.digests import digests_write
-from apps.responses.escalations import Escalation, escalate, escalation_answered, overdue
+from apps.responses.escalations import Addition, Escalation, additions, escalate, escalation_answered, overdue
 from apps.responses.gateways import Acknowledged, acknowledgements_chase, gateway_retire, status_acknowledge
 from apps.responses.lifting import lift_request
 from apps.responses.models import Answered, Finding, Notification
@@ -34,12 +35,16 @@ from biasgov.fairness.response_plan import ResponsePlan
 
 __all__ = [
     "Acknowledged",
+    "Addition",
     "Answer",
     "AnsweredRun",
     "Escalation",
     "Observation",
     "acknowledgements_chase",
     "alive",
+    "cause_end",
+    "cause_for_incident",
+    "cause_resume",
     "deadlines_enforce",
     "deliver",
     "deliver_for",
@@ -47,6 +52,7 @@ __all__ = [
     "escalation_answered",
     "finding_acknowledge",
     "gateway_retire",
+    "hold",
     "lift_request",
     "message_resend",
     "messages_resend",
@@ -65,12 +71,14 @@ __all__ = [
 class Answer:
     """What an answer asks of others, to be carried over in its transaction.
 
-    alerted: ids of the findings that people were told of. escalations: incidents to be opened. evaluate_every: how
-    often the model wants to be evaluated from now on, None for the usual hour.
+    alerted: ids of the findings that people were told of. escalations: incidents to be opened. additions: findings that
+    belong to incidents which are open. evaluate_every: how often the model wants to be evaluated from now on, None for
+    the usual hour.
     """
 
     alerted: tuple[int, ...] = ()
     escalations: tuple[Escalation, ...] = ()
+    additions: tuple[Addition, ...] = ()
     evaluate_every: timedelta | None = None
 
 
@@ -100,6 +108,7 @@ def respond(*, model: ModelSpec, run_group: Sequence[Observation], runs: Sequenc
     current = [run for run in fresh.values() if run.as_of >= newest.get(run.window, run.as_of)]
     alerted: list[int] = []
     escalations: list[Escalation] = []
+    opened: list[Finding] = []
     plan = plan_of(model.id, clock.now())
     for as_of in sorted({run.as_of for run in current}):
         evaluated = {
@@ -108,13 +117,14 @@ def respond(*, model: ModelSpec, run_group: Sequence[Observation], runs: Sequenc
         said = [each for each in run_group if each.bounded and evaluated.get(each.window) == each.run_id]
         live = clock.now() - as_of <= ladder.LIVE_FOR
         moved = findings.evaluate(findings.Moment(model, as_of, evaluated, plan, live), said)
+        opened += moved.opened
         if live:
             detected_at = min((each.detected_at for each in said if each.detected_at), default=clock.now())
             escalations += escalate(moved.climbed, detected_at=detected_at)
             restrict(model, moved.climbed, plan, detected_at=detected_at)
             alerted += alert(model, moved.in_breach, as_of=as_of, detected_at=detected_at)
     status_settle(model.id)
-    return Answer(tuple(alerted), tuple(escalations), _wish(model.id, plan))
+    return Answer(tuple(alerted), tuple(escalations), additions(opened), _wish(model.id, plan))
 
 
 @transaction.atomic
@@ -127,7 +137,7 @@ def deadlines_enforce(*, model: ModelSpec) -> Answer:
     restrict(model, late, plan, detected_at=now)
     alerted = alert(model, late, as_of=now, detected_at=now)
     status_settle(model.id)
-    return Answer(alerted, escalations, _wish(model.id, plan))
+    return Answer(alerted, escalations, evaluate_every=_wish(model.id, plan))
 
 
 def _wish(model_id: int, plan: ResponsePlan) -> timedelta | None:

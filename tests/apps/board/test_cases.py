@@ -23,7 +23,7 @@ from apps.incidents.services import incident_closure_request
 from apps.responses.models import Notification
 from tests.apps.accounts.factors import set_up_app
 from tests.apps.incidents.test_closing import finish
-from tests.apps.incidents.test_opening import open_by_hand
+from tests.apps.incidents.test_opening import CAUSE, escalate, open_by_hand
 from tests.board import convened, impartial, opened, vote
 from tests.cast import Cast, signed_in
 from tests.sides import side
@@ -57,6 +57,26 @@ def test_every_escalation_is_put_to_the_board_once(incident: Incident, cast: Cas
     assert not selectors.cases_about("incident", by_hand.pk)
     told = Notification.objects.filter(dedup_key=f"case-{case.pk}-convened")
     assert {each.person.username for each in told} == {"board", "board-1", "board-2"}
+
+
+def test_what_escalates_after_the_decision_is_put_to_the_board_again(incident: Incident, cast: Cast) -> None:
+    case = opened("incident", incident.pk)
+    for person in impartial(case):
+        vote(case, person)
+    assert services.cases_advance() == 0
+    escalate(cast, "NA", run_id=72)
+    again = convened("incident", incident.pk)
+    assert (again.pk > case.pk, again.key) == (True, f"after-{case.pk}")
+    escalate(cast, "EMEA", run_id=73)
+    assert services.cases_advance() == 0
+    assert [each.state for each in selectors.cases_about("incident", incident.pk)] == ["convened", "decided"]
+
+
+def test_an_escalation_reaches_the_board_though_people_had_opened_the_incident(cast: Cast) -> None:
+    by_hand = open_by_hand(cast, cause_key=CAUSE)
+    assert services.cases_advance() == 0
+    assert not escalate(cast, "APAC").opened
+    assert convened("incident", by_hand.pk).subject_id == by_hand.pk
 
 
 def test_people_put_other_incidents_to_it(cast: Cast) -> None:

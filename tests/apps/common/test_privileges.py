@@ -89,7 +89,7 @@ def test_the_page_is_up_to_date() -> None:
         ("incidents_complaint", "model_id, summary, source, rule, received_at, due_at, recorded_by"),
         ("registry_monitoredmodel", "slug, risk_level, favourable_decision, words, features, public_data"),
         ("responses_cause", "model_id, release, opened_at"),
-        ("responses_finding", "model_id, metric, attribute, group, opened_at, opened_as_of, opened_run_id, cause_id"),
+        ("responses_finding", "model_id, metric, attribute, group, opened_at, opened_as_of, opened_run_id"),
         ("responses_gateway", "model_id, token, name, first_seen_at"),
         ("responses_notification", "person_id, title, body, severity, path, detected_at, created_at"),
         ("responses_outboxmessage", "channel, dedup_key, title, body, severity, detected_at, created_at"),

@@ -52,7 +52,7 @@ def test_the_ladder_climbs_and_the_people_bring_it_down_at_their_times(triage: M
     incident = incidents.incidents(model_id=triage.id)[-1]
     assert (incident.state, incident.lead) == ("remediating", "Ines Okafor")
     assert incident.opened_at == TODAY - timedelta(days=7) + ANSWERED_AFTER
-    assert board.cases_about("incident", incident.id)[0].state == "decided"
+    assert board.cases_about("incident", incident.id)[-1].state == "decided"
     lift = approvals.approvals(kind="restriction_lift")[0]
     assert (lift.state, lift.requester) == ("effective", "Ines Okafor")
     assert [each.person for each in lift.signatures] == ["Carla Lindqvist"]

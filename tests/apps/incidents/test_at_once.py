@@ -111,4 +111,4 @@ def test_a_finding_that_comes_while_many_sign_leaves_one_story() -> None:
     numbers = Incident.objects.filter(cause_key=CAUSE).count()
     assert numbers == (2 if request.state == "effective" else 1)
     newest = Incident.objects.latest("id")
-    assert newest.steps.filter(event__in=["finding_attached", "opened"]).count() == 3 - numbers
+    assert newest.steps.filter(event__in=["finding_escalated", "opened"]).count() == 3 - numbers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -17,7 +18,14 @@ from apps.common import clock
 from apps.common.errors import Refused
 from apps.incidents.evidence import thawed
 from apps.incidents.models import AffectedGroup, Evidence, Incident, IncidentLink, RegulatoryClock
-from apps.incidents.services import Escalated, Group, incident_open, incident_open_for_escalation
+from apps.incidents.services import (
+    Escalated,
+    Group,
+    incident_findings_add,
+    incident_open,
+    incident_open_for_escalation,
+    title_of,
+)
 from apps.responses.models import Notification
 from tests.apps.approvals.test_at_once import together
 from tests.apps.incidents.conftest import breached, document, given
@@ -144,6 +152,38 @@ def test_an_incident_names_what_decided_and_by_what_it_was_judged(cast: Cast) ->
     links = dict(IncidentLink.objects.filter(kind__in=["version", "threshold"]).values_list("kind", "target"))
     assert links == {"version": "1.4", "threshold": "2"}
     assert IncidentLink.objects.get(kind="threshold").label == "Threshold policy version 2, assessment RA-2026-031"
+
+
+def test_a_title_says_in_a_few_whole_words_what_has_happened(cast: Cast) -> None:
+    findings = breached(cast, "APAC")
+    assert title_of(cast.owned, findings) == "Claims triage: decisions differ by region"
+    both = [*findings, replace(findings[0], attribute="sex*region", group="female*APAC")]
+    since = title_of(cast.owned, both, release="2.3.1")
+    assert since == "Claims triage: decisions differ by region and sex since version 2.3.1"
+    long = title_of(replace(cast.owned, name="A name of many words " * 10), both, release="2.3.1")
+    assert len(long) <= 200
+    assert long.removesuffix("…") + " " in f"{'A name of many words ' * 10}: decisions differ by region and sex "
+
+
+def test_what_opens_later_in_the_cause_is_gathered_in_its_incident(cast: Cast) -> None:
+    escalate(cast, "APAC", severity="high")
+    incident = Incident.objects.get()
+    later = breached(cast, "NA", run_id=72)
+    add = partial(
+        incident_findings_add,
+        findings=later,
+        cause_key=CAUSE,
+        reason="the attribute region",
+        evidence=given(("NA", 2900), run_id=72),
+    )
+    assert add()
+    assert add()
+    step = incident.steps.get(event="finding_attached")
+    assert step.detail == {"findings": [later[0].id], "severity": "medium", "joined_by": "the attribute region"}
+    assert step.text == later[0].sentence
+    assert {row.group for row in AffectedGroup.objects.all()} == {"APAC", "NA"}
+    assert Incident.objects.get().severity == "high"
+    assert not incident_findings_add(findings=later, cause_key="cause:none", reason="", evidence=given())
 
 
 def test_repeating_an_escalation_changes_nothing(cast: Cast) -> None:

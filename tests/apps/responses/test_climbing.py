@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.exceptions import PermissionDenied
 
 from apps.audit.selectors import entries
 from apps.common import clock
+from apps.common.errors import Refused
 from apps.registry.services import version_register
 from apps.registry.spec import ModelSpec
 from apps.responses import ladder, selectors
 from apps.responses.models import Cause
 from apps.responses.selectors import FindingRow
-from apps.responses.services import deadlines_enforce, escalation_answered
+from apps.responses.services import (
+    cause_end,
+    cause_for_incident,
+    cause_resume,
+    deadlines_enforce,
+    escalation_answered,
+)
 from tests.apps.responses.worlds import HOUR, NOON, answer, answer_hours, look, publish
 from tests.cast import Cast
 
@@ -238,7 +246,12 @@ def test_a_deadline_that_passes_escalates_once(spec: ModelSpec, cast: Cast) -> N
     assert titles(cast.board) == ["Claims triage: a finding, low, escalated to the ethics board"]
 
 
-def test_findings_that_share_an_attribute_and_a_day_have_one_cause(spec: ModelSpec) -> None:
+def released(spec: ModelSpec, *versions: tuple[str, datetime]) -> None:
+    for version, at in versions:
+        version_register(actor="token:tests", model_id=spec.id, version=version, environment={}, released_at=at)
+
+
+def test_findings_that_share_an_attribute_have_one_cause(spec: ModelSpec) -> None:
     first = look(spec, severity="critical")
     sex = replace(first, attribute="sex", group="female", reference="male")
     both = replace(first, attribute="sex*region", group="female*APAC", reference="male*NA")
@@ -256,21 +269,98 @@ def test_findings_of_different_attributes_have_causes_of_their_own(spec: ModelSp
     assert Cause.objects.count() == 2
 
 
-def test_a_finding_two_days_later_has_a_cause_of_its_own(spec: ModelSpec) -> None:
+def test_a_finding_of_the_same_attribute_joins_as_long_as_the_cause_is_judged(spec: ModelSpec) -> None:
     answer_hours(spec, "breach")
-    answer(spec, look(spec, metric="fpr_gap", as_of=NOON + 2 * DAY))
-    assert Cause.objects.count() == 2
+    answer(spec, look(spec, metric="fpr_gap", as_of=NOON + 9 * DAY))
+    (later, _) = selectors.findings_of(spec.id)
+    assert Cause.objects.count() == 1
+    assert selectors.joined_by([later.id]) == {later.id: "the attribute region"}
 
 
 def test_what_follows_one_release_has_one_cause_whatever_it_is_about(spec: ModelSpec) -> None:
-    for version, released in (("1.0", NOON - 90 * DAY), ("1.1", NOON - DAY)):
-        version_register(actor="token:tests", model_id=spec.id, version=version, environment={}, released_at=released)
+    released(spec, ("1.0", NOON - 90 * DAY), ("1.1", NOON - DAY))
     answer_hours(spec, "breach")
-    answer(spec, look(spec, attribute="sex", group="female", reference="male", as_of=NOON + 3 * DAY))
+    answer(spec, look(spec, attribute="sex", group="female", reference="male", as_of=NOON + 20 * DAY))
     (cause,) = Cause.objects.all()
     assert (cause.release, cause.attributes) == ("1.1", ["region", "sex"])
-    answer(spec, look(spec, metric="fpr_gap", attribute="sex", group="male", as_of=NOON + 8 * DAY))
+
+
+def test_a_release_explains_nothing_after_the_longest_window_has_passed(spec: ModelSpec) -> None:
+    released(spec, ("1.0", NOON - 90 * DAY), ("1.1", NOON - DAY))
+    answer_hours(spec, "breach")
+    answer(spec, look(spec, attribute="sex", group="female", reference="male", as_of=NOON + 30 * DAY))
+    assert sorted(Cause.objects.values_list("release", flat=True)) == ["", "1.1"]
+
+
+def test_what_opens_after_the_next_release_is_another_matter(spec: ModelSpec) -> None:
+    released(spec, ("1.0", NOON - 90 * DAY), ("1.1", NOON - DAY), ("1.2", NOON + 2 * DAY))
+    answer_hours(spec, "breach")
+    answer(spec, look(spec, attribute="sex", group="female", reference="male", as_of=NOON + 3 * DAY))
+    assert sorted(Cause.objects.values_list("release", flat=True)) == ["1.1", "1.2"]
+
+
+def test_the_first_release_explains_nothing(spec: ModelSpec) -> None:
+    released(spec, ("1.0", NOON - DAY))
+    first = look(spec)
+    answer(spec, first, replace(first, attribute="sex", group="female", reference="male"))
     assert Cause.objects.count() == 2
+
+
+def test_a_cause_stays_open_with_its_incident_and_takes_back_what_returns(spec: ModelSpec) -> None:
+    answer(spec, look(spec))
+    cause = Cause.objects.get()
+    escalation_answered(cause_id=cause.pk, incident_id=7)
+    answer_hours(spec, *["within"] * 3, start=NOON + HOUR)
+    assert not selectors.open_findings([spec.id])
+    given = answer(spec, look(spec, as_of=NOON + 6 * DAY))
+    assert [(each.cause_key, each.reason) for each in given.additions] == [(cause.key, "it has come back")]
+    given = answer(spec, look(spec, metric="fpr_gap", attribute="sex", group="f", as_of=NOON + 6 * DAY + HOUR))
+    assert given.additions == ()
+    assert Cause.objects.count() == 2
+
+
+def test_another_metric_after_a_gap_is_another_cause_though_the_incident_is_open(spec: ModelSpec) -> None:
+    answer_hours(spec, "breach", *["within"] * 3)
+    Cause.objects.update(incident_id=7, closed_at=None)
+    answer(spec, look(spec, metric="fpr_gap", as_of=NOON + 3 * DAY))
+    assert Cause.objects.count() == 2
+
+
+def test_a_cause_ends_with_its_incident_and_is_taken_up_with_it(spec: ModelSpec) -> None:
+    answer(spec, look(spec))
+    escalation_answered(cause_id=Cause.objects.get().pk, incident_id=7)
+    cause_end(incident_id=7, actor="user:officer")
+    answer(spec, look(spec, metric="fpr_gap", as_of=NOON + HOUR))
+    assert Cause.objects.count() == 2
+    cause_resume(incident_id=7, actor="user:officer")
+    assert Cause.objects.filter(closed_at=None).count() == 2
+    assert entries(action="cause.closed").count() == entries(action="cause.reopened").count() == 1
+
+
+def test_a_person_takes_a_finding_out_of_its_cause_and_it_stays_out(spec: ModelSpec, cast: Cast) -> None:
+    first = look(spec, severity="critical")
+    (escalation,) = answer(spec, first, replace(first, metric="fpr_gap", severity="low")).escalations
+    escalation_answered(cause_id=escalation.cause_id, incident_id=7)
+    (other,) = escalation.others
+    for outsider in (cast.board, cast.auditor):
+        with pytest.raises(PermissionDenied):
+            cause_for_incident(model_id=spec.id, finding_ids=[other.id], person=outsider)
+    cause = cause_for_incident(model_id=spec.id, finding_ids=[other.id], person=cast.officer)
+    assert cause.pk != escalation.cause_id
+    escalation_answered(cause_id=cause.pk, incident_id=8)
+    answer(spec, *(look(spec, "within", metric="fpr_gap", as_of=NOON + n * HOUR) for n in (1, 2, 3)))
+    answer(spec, look(spec, metric="fpr_gap", as_of=NOON + 4 * HOUR))
+    newest = selectors.findings_of(spec.id)[0]
+    assert (newest.metric, newest.cause_id) == ("fpr_gap", cause.pk)
+    assert entries(action="finding.separated").count() == 1
+
+
+def test_an_incident_by_hand_takes_the_cause_that_nobody_looks_after(spec: ModelSpec, cast: Cast) -> None:
+    answer(spec, look(spec))
+    found = only(spec)
+    assert cause_for_incident(model_id=spec.id, finding_ids=[found.id], person=cast.officer).pk == found.cause_id
+    with pytest.raises(Refused, match="not open"):
+        cause_for_incident(model_id=spec.id, finding_ids=[found.id, 10**9], person=cast.officer)
 
 
 def test_a_cause_closes_with_its_last_finding(spec: ModelSpec) -> None:
