@@ -6,7 +6,7 @@ A group with an empty denominator is left out, never counted as zero; so is one 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -25,10 +25,27 @@ from biasgov.fairness.aggregates import (
 )
 from biasgov.fairness.group_metrics import CalibrationError, Rate, normal_p, rates
 from biasgov.fairness.groups import Grouping, GroupTable
+from biasgov.fairness.looks import PAIRED
 from biasgov.fairness.measurement import Form, Measurement
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
+
+
+AGGREGATES = (
+    "demographic_parity_ratio",
+    "demographic_parity_difference",
+    "equalized_odds_difference",
+    "equal_opportunity_difference",
+    "fpr_gap",
+    "fnr_gap",
+    "fnr_ratio",
+    "predictive_parity_difference",
+    "calibration_difference",
+    "association",
+    "differential_fairness",
+)
+"""In the order of the record."""
 
 
 class Gap(NamedTuple):
@@ -128,38 +145,74 @@ def _ratio(compared: _Compared | None) -> Gap | str:
     return compared.between(value, *compared.spread.smallest_ratio(), "ratio", compared.p)
 
 
+class _Drawn:
+    """The known groups of a grouping, compared by the rates that are asked for.
+
+    Each rate is drawn after those before it, wanted or not, so that no number depends on what else is asked for.
+    """
+
+    _ORDER = ("selection_rate", "tpr", "fpr", "ppv")
+
+    def __init__(
+        self, table: GroupTable, known: Int64, confidence: float, rng: np.random.Generator, draws: int
+    ) -> None:
+        self.table, self.known, self.confidence, self.draws = table, known, confidence, draws
+        self._rates, self._rng = rates(table), rng
+        self._done: list[_Compared | None] = []
+
+    def rate(self, name: str) -> _Compared | None:
+        place = self._ORDER.index(name)
+        for earlier in self._ORDER[len(self._done) : place + 1]:
+            rate = self._rates[earlier]
+            self._done.append(_Compared.of(self.table, self.known, rate, self.confidence, self._rng, self.draws))
+        return self._done[place]
+
+    def after_all(self) -> np.random.Generator:
+        """The generator for what is drawn after every rate."""
+        self.rate(self._ORDER[-1])
+        return self._rng
+
+    def gap(self, metric: str, error: Callable[[], CalibrationError]) -> Gap | str:
+        """One aggregate, or why there is none."""
+        match metric:
+            case "equalized_odds_difference":
+                return _equalized_odds(self.rate("tpr"), self.rate("fpr"), self.confidence)
+            case "calibration_difference":
+                return _calibration(self.table, self.known, error(), self.confidence, self.after_all(), self.draws)
+            case "association":
+                return _association(self.rate("selection_rate"), self.confidence)
+            case "differential_fairness":
+                return _differential_fairness(self.rate("selection_rate"))
+        form, name = PAIRED[metric]
+        if name == "fnr":
+            tpr = self.rate("tpr")
+            compared = None if tpr is None else tpr.complement()
+        else:
+            compared = self.rate(name)
+        return _ratio(compared) if form == "ratio" else _difference(compared)
+
+
 def measure_aggregates(
-    table: GroupTable, error: CalibrationError, confidence: float, seed: int, draws: int
+    table: GroupTable,
+    error: Callable[[], CalibrationError],
+    confidence: float,
+    seed: int,
+    draws: int,
+    only: Collection[str],
 ) -> Iterator[Measurement]:
     """Aggregates of every grouping. The draws of a grouping depend on the seed and its name, not on the others."""
-    all_rates = rates(table)
     for grouping in table.groupings:
         rng = np.random.default_rng([seed, crc32(grouping.attribute.encode())])
         rows = np.arange(grouping.start, grouping.stop)
         known = rows[table.known[rows]]
-        selection, tpr, fpr, ppv = (
-            _Compared.of(table, known, all_rates[name], confidence, rng, draws)
-            for name in ("selection_rate", "tpr", "fpr", "ppv")
-        )
-        fnr = None if tpr is None else tpr.complement()
-        found: dict[str, Gap | str] = {
-            "demographic_parity_ratio": _ratio(selection),
-            "demographic_parity_difference": _difference(selection),
-            "equalized_odds_difference": _equalized_odds(tpr, fpr, confidence),
-            "equal_opportunity_difference": _difference(tpr),
-            "fpr_gap": _difference(fpr),
-            "fnr_gap": _difference(fnr),
-            "fnr_ratio": _ratio(fnr),
-            "predictive_parity_difference": _difference(ppv),
-            "calibration_difference": _calibration(table, known, error, confidence, rng, draws),
-            "association": _association(selection, confidence),
-            "differential_fairness": _differential_fairness(selection),
-        }
+        drawn = _Drawn(table, known, confidence, rng, draws)
         labelled, scored = int(table.labelled[known].sum()), int(table.scored[known].sum())
-        for metric, gap in found.items():
-            if isinstance(gap, str):
-                gap = _reason(metric, gap, int(table.n[known].sum()), labelled, scored)
-            yield _record(table, grouping, known, metric, gap)
+        for metric in AGGREGATES:
+            if metric in only:
+                gap = drawn.gap(metric, error)
+                if isinstance(gap, str):
+                    gap = _reason(metric, gap, int(table.n[known].sum()), labelled, scored)
+                yield _record(table, grouping, known, metric, gap)
 
 
 def _equalized_odds(tpr: _Compared | None, fpr: _Compared | None, confidence: float) -> Gap | str:

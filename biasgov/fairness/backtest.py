@@ -8,11 +8,11 @@ evaluations in a row. Under the policy that judged the stored evaluations, judgi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from biasgov.fairness.policy import METRICS, Policy
+from biasgov.fairness.policy import Policy, judged_otherwise
 from biasgov.fairness.response_plan import SEVERITIES
 from biasgov.fairness.verdicts import Key, Result, judge_again
 
@@ -114,7 +114,7 @@ class Replayer:
 
     def __init__(self, today: Policy, proposed: Policy, *, close_after: int) -> None:
         self._policies = (today, proposed)
-        self._differ = _metrics_judged_otherwise(today, proposed)
+        self._differ = judged_otherwise(today, proposed)
         self._close_after = close_after
         self._episodes: tuple[dict[Key, list[_Episode]], ...] = ({}, {})
         self._looks: dict[SeriesKey, list[Look]] = {}
@@ -203,13 +203,6 @@ class Replayer:
                     current.streaks[name] = current.streaks[name] + 1 if within else 0
             if all(streak >= self._close_after for streak in current.streaks.values()):
                 current.ended = as_of
-
-
-def _metrics_judged_otherwise(one: Policy, two: Policy) -> frozenset[str]:
-    """The metrics of which the two policies can say different things; the ladder judges nothing."""
-    if replace(two, bounds=one.bounds, ladder=one.ladder) != one:
-        return frozenset(METRICS)
-    return frozenset(metric for metric in METRICS if one.bound(metric) != two.bound(metric))
 
 
 def _matched(key: Key, today: Sequence[_Episode], proposed: Sequence[_Episode]) -> Iterable[ReplayedAlert]:

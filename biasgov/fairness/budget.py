@@ -7,12 +7,19 @@ scores, stability and individual fairness are not simulated, and are named.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from biasgov.fairness.looks import SUPPORTED
 from biasgov.fairness.policy import Policy
-from biasgov.fairness.simulation import detection_delay, false_alarm_budget, simulated_part
+from biasgov.fairness.simulation import (
+    AlarmStatistics,
+    DelayStatistics,
+    detection_delays,
+    false_alarm_budgets,
+    simulated_part,
+)
 from biasgov.fairness.streams import Population, Shift
 
 STREAMS = 20
@@ -89,7 +96,7 @@ def budget(today: Policy, proposed: Policy, population: Population, *, metric: s
     """
     looked_for = _possible(_looked_for(today, proposed, metric), population)
     missing = {name: None for policy in (today, proposed) for name in _not_simulated(policy)}
-    expected = [_expected(policy, population, looked_for) for policy in (today, proposed)]
+    expected = _expected((today, proposed), population, looked_for)
     return Budget(
         today=expected[0],
         proposed=expected[1],
@@ -105,18 +112,30 @@ def budget(today: Policy, proposed: Policy, population: Population, *, metric: s
     )
 
 
-def _expected(policy: Policy, population: Population, shift: Shift | None) -> Expected:
-    try:
-        simulated_part(policy)
-    except ValueError:
+def _expected(policies: Sequence[Policy], population: Population, shift: Shift | None) -> list[Expected]:
+    watched = {place: policy for place, policy in enumerate(policies) if policy.bounded & SUPPORTED}
+    found = false_alarm_budgets(list(watched.values()), population, streams=STREAMS, seed=SEED)
+    alarms = dict(zip(watched, found, strict=True))
+    delays: dict[int, DelayStatistics] = {}
+    if shift is not None:
+        seeing = {place: policy for place, policy in watched.items() if shift.metric in policy.bounded}
+        seen = detection_delays(
+            list(seeing.values()),
+            shift,
+            population,
+            streams=DELAY_STREAMS,
+            horizon_hours=DELAY_HORIZON_HOURS,
+            seed=SEED,
+        )
+        delays = dict(zip(seeing, seen, strict=True))
+    return [_expects(alarms.get(place), delays.get(place)) for place in range(len(policies))]
+
+
+def _expects(alarms: AlarmStatistics | None, delay: DelayStatistics | None) -> Expected:
+    if alarms is None:
         return Expected(None, None, None, None)
-    alarms = false_alarm_budget(policy, **asdict(population), streams=STREAMS, seed=SEED)
-    hours = math.inf
-    if shift is not None and not policy.bound(shift.metric).is_open:
-        hours = detection_delay(
-            policy, shift, **asdict(population), streams=DELAY_STREAMS, horizon_hours=DELAY_HORIZON_HOURS, seed=SEED
-        ).hours
-    return Expected(alarms.per_year, alarms.low, alarms.high, hours if math.isfinite(hours) else None)
+    hours = delay.hours if delay is not None and math.isfinite(delay.hours) else None
+    return Expected(alarms.per_year, alarms.low, alarms.high, hours)
 
 
 def _looked_for(today: Policy, proposed: Policy, metric: str | None) -> Shift | None:

@@ -11,7 +11,8 @@ passes. It cannot miss a breach, because each check is implied by one of the eva
   of 1e-9 on the generous side, where the evaluator compares exactly;
 - the raw p-value, held against alpha over the looks of a year, takes the place of Holm's, which is never smaller;
 - an aggregate's interval widens with its simultaneous quantile, and that is never below the quantile for one pair,
-  which is used here; where its p-value is not the chi-squared one, it is taken to be small enough.
+  which is used here; where its p-value is not the chi-squared one, the smallest of all pairs' takes the place of the
+  smallest of those that the evaluator tries.
 
 So a candidate may turn out not to be a breach, and a look that is no candidate is none.
 """
@@ -26,10 +27,10 @@ from scipy import special
 
 from biasgov.fairness import intervals, significance
 from biasgov.fairness.looks import (
-    ASSOCIATION,
     ODDS,
     PAIRED,
     SINGLE,
+    SUPPORTED,
     Counts,
     looks_a_year,
     pair_value,
@@ -52,21 +53,20 @@ def candidates(counts: Int64, policy: Policy, *, hours: float | None = None) -> 
     window, if it is looked at every hour (see `verdicts.judge`). Bounds on
     metrics outside SUPPORTED are ignored: `Policy.bounds` must not hold them if the answer is to be complete.
     """
-    sieve = _Sieve(counts, policy, hours)
     found = np.zeros(counts.shape[-1], bool)
-    for metric, bound in policy.bounds.items():
-        if bound.is_open:
-            continue
-        if metric in PAIRED:
-            form, name = PAIRED[metric]
-            found |= sieve.pairs(form, sieve.rates[name], bound) | sieve.spread(form, sieve.rates[name], bound)
-        elif metric in SINGLE:
-            found |= sieve.alone(sieve.rates[metric], bound)
-        elif metric == ODDS:
-            found |= sieve.odds_pairs(bound) | sieve.odds_spread(bound)
-        elif metric == ASSOCIATION:
-            found |= sieve.association(bound)
+    for looks in candidates_by_metric(counts, policy, hours=hours).values():
+        found |= looks
     return found
+
+
+def candidates_by_metric(counts: Int64, policy: Policy, *, hours: float | None = None) -> dict[str, Bools]:
+    """Looks that may hold a breach of each bounded metric, each of shape (looks,); arguments as for `candidates`."""
+    sieve = _Sieve(counts, policy, hours)
+    return {
+        metric: sieve.looks(metric, bound)
+        for metric, bound in policy.bounds.items()
+        if metric in SUPPORTED and not bound.is_open
+    }
 
 
 def _beyond(value: Float64, low: Float64 | float, high: Float64 | float, bound: Bound) -> Bools:
@@ -94,6 +94,17 @@ class _Sieve:
         self.wider = intervals.normal_quantile(asked) / self.z
         self.both = intervals.normal_quantile((1 + policy.confidence) / 2)
         self.both_wider = intervals.normal_quantile((1 + asked) / 2) / self.both
+
+    def looks(self, metric: str, bound: Bound) -> Bools:
+        """Those that may hold a breach of a metric out of SUPPORTED."""
+        if metric in PAIRED:
+            form, name = PAIRED[metric]
+            return self.pairs(form, self.rates[name], bound) | self.spread(form, self.rates[name], bound)
+        if metric in SINGLE:
+            return self.alone(self.rates[metric], bound)
+        if metric == ODDS:
+            return self.odds_pairs(bound) | self.odds_spread(bound)
+        return self.association(bound)
 
     def _beyond(
         self,
@@ -149,6 +160,8 @@ class _Sieve:
         least = np.minimum(self.sizes[1:], self.sizes[0])
         cell = np.minimum.reduce([np.minimum(counts.n[1:], counts.n[0]) for counts in both])
         maybe = self._enough(least, cell, self.shares[1:]) & violates(value, bound, _SLACK)
+        if not maybe.any():
+            return _any_group(maybe)
         lows, highs = [], []
         for counts in both:
             low, high = intervals.newcombe(*self._four(counts, maybe), z=self.both)
@@ -165,6 +178,8 @@ class _Sieve:
         extremes = _Extremes.of(counts)
         value = extremes.value(form)
         maybe = self._enough_extremes(extremes, counts) & violates(value, bound, _SLACK)
+        if not maybe.any():
+            return maybe
         low, high = _pairwise_limits(form, counts.at(maybe), self.z)
         maybe[maybe] = self._beyond(value[maybe], low, high, bound, form)
         maybe[maybe] = _homogeneity_p(counts.at(maybe)) < self.alpha
@@ -178,6 +193,8 @@ class _Sieve:
         value = np.maximum(*widths)
         enough = [self._enough_extremes(end, counts) for end, counts in zip(ends, (tpr, fpr), strict=True)]
         maybe = np.where(widths[0] >= widths[1], *enough) & violates(value, bound, _SLACK)
+        if not maybe.any():
+            return maybe
         limits = [_pairwise_limits("difference", counts.at(maybe), self.z) for counts in (tpr, fpr)]
         maybe[maybe] = self._beyond(value[maybe], np.maximum(limits[0][0], limits[1][0]), -np.inf, bound)
         p = 2 * np.minimum(*(_homogeneity_p(counts.at(maybe)) for counts in (tpr, fpr)))
@@ -192,18 +209,19 @@ class _Sieve:
             value = np.sqrt(statistic / self.total)
         enough = self._enough(self.total, np.minimum(selected, self.total - selected), np.ones(value.shape))
         maybe = enough & violates(value, bound, _SLACK)
+        if bound.upper is not None:
+            # The lower end, carried to the alert confidence, exceeds the bound where it exceeded `least` before; and it
+            # does exactly where the statistic is too large for that noncentrality.
+            least = np.maximum(value[maybe] - (value[maybe] - bound.upper) / self.wider, 0.0)
+            noncentrality = least**2 * self.total[maybe]
+            level = 0.5 + self.policy.confidence / 2
+            freedom = (counts.n[:, maybe] > 0).sum(axis=0) - 1
+            large = statistic[maybe] > 1e4
+            exact = special.chndtr(np.where(large, 1.0, statistic[maybe]), freedom, np.where(large, 1.0, noncentrality))
+            root = np.sqrt(np.maximum(statistic[maybe] - (freedom - 1), 0.0))
+            beyond = np.where(large, special.ndtr(root - np.sqrt(noncentrality)), exact) > level - (1 - level) * 1e-3
+            maybe[maybe] = beyond | ((value[maybe] < bound.lower + _SLACK) if bound.lower is not None else False)
         maybe[maybe] = _homogeneity_p(counts.at(maybe)) < self.alpha
-        if bound.upper is None:
-            return maybe
-        # The lower end exceeds the bound exactly where the statistic is too large for that noncentrality.
-        noncentrality = (bound.upper**2 * self.total)[maybe]
-        level = 0.5 + self.policy.confidence / 2
-        freedom = (counts.n[:, maybe] > 0).sum(axis=0) - 1
-        large = statistic[maybe] > 1e4
-        exact = special.chndtr(np.where(large, 1.0, statistic[maybe]), freedom, np.where(large, 1.0, noncentrality))
-        normal = special.ndtr(np.sqrt(np.maximum(statistic[maybe] - (freedom - 1), 0.0)) - np.sqrt(noncentrality))
-        beyond = np.where(large, normal, exact) > level - (1 - level) * 1e-3
-        maybe[maybe] = beyond | ((value[maybe] < bound.lower + _SLACK) if bound.lower is not None else False)
         return maybe
 
     def _four(self, counts: Counts, chosen: Bools) -> tuple[Int64, Int64, Int64, Int64]:
@@ -267,8 +285,15 @@ def _homogeneity(counts: Counts) -> tuple[Float64, Float64]:
 
 
 def _homogeneity_p(counts: Counts) -> Float64:
-    """p-values of equality of all groups' rates; 0 where the evaluator does not use the chi-squared test."""
+    """p-values of equality of all groups' rates, never above the evaluator's (see `significance.homogeneity`)."""
     statistic, pooled = _homogeneity(counts)
     least = counts.n.min(axis=0) * np.minimum(pooled, 1 - pooled)
-    p = special.chdtrc(len(counts.n) - 1, statistic)
-    return np.where(least >= significance.LEAST_EXPECTED + _SLACK, p - _SLACK, 0.0)
+    p: Float64 = special.chdtrc(len(counts.n) - 1, statistic) - _SLACK
+    few = ~(least >= significance.LEAST_EXPECTED + _SLACK)
+    if few.any():
+        one, two = np.triu_indices(len(counts.n), 1)
+        x, n = counts.x[:, few], counts.n[:, few]
+        pairs = significance.two_rates(x[one], n[one], x[two], n[two])
+        groups = (n > 0).sum(axis=0)
+        p[few] = np.fmin.reduce(pairs, axis=0) * (groups * (groups - 1) / 2) * (1 - _SLACK) - _SLACK
+    return p

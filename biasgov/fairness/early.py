@@ -35,8 +35,8 @@ def early_breaches(
     found = {}
     for window, worth_it in zip(windows, _may_breach([cubes[window] for window in windows], plan, policy), strict=True):
         if worth_it:
-            results = evaluate(cubes[window], plan, policy, seed=seeds[window], hours=EARLY[window])
-            found[window] = tuple(each for each in results if each.verdict == "breach" and each.metric in asked)
+            results = evaluate(cubes[window], plan, policy, seed=seeds[window], hours=EARLY[window], only=asked)
+            found[window] = tuple(each for each in results if each.verdict == "breach")
     return {window: breaches for window, breaches in found.items() if breaches}
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,7 +82,9 @@ def calibration_error(table: GroupTable) -> CalibrationError:
     )
 
 
-def measure_groups(table: GroupTable, error: CalibrationError, confidence: float) -> Iterator[Measurement]:
+def measure_groups(
+    table: GroupTable, error: Callable[[], CalibrationError], confidence: float, only: Collection[str]
+) -> Iterator[Measurement]:
     """Rates of every known group, and of the `unknown` of each attribute where there are such events.
 
     Intersections that are unknown in part are on record with their selection rate alone: it carries their n, and
@@ -92,6 +95,8 @@ def measure_groups(table: GroupTable, error: CalibrationError, confidence: float
     everybody = [row for row, n in enumerate(table.n.tolist()) if known[row] or n]
     single = [row for row in everybody if known[row] or SEPARATOR not in table.attributes[row]]
     for metric, rate in rates(table).items():
+        if metric not in only:
+            continue
         rows = everybody if metric == "selection_rate" else single
         with np.errstate(invalid="ignore"):
             value = rate.x / rate.n
@@ -100,16 +105,19 @@ def measure_groups(table: GroupTable, error: CalibrationError, confidence: float
         yield from _alone(table, rows, metric, value, low, high, rate.n, gaps, "rate", "wilson", rate.x, None)
     both = table.bin_n.sum(axis=1)
     gaps = _gaps(table, both, True, table.scored)
-    value, low, high = _brier(table, z)
-    yield from _alone(table, single, "brier", value, low, high, both, gaps, "estimate", "normal", None, None)
-    low, high = _corrected(error.value, error.centres, z * error.resampled.deviation, z * error.calibrated.deviation)
-    low, high = np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
-    details = _calibration_details(table)
-    method = "bootstrap_moments"
-    yield from _alone(table, single, "ece", error.value, low, high, both, gaps, "estimate", method, None, details)
+    if "brier" in only:
+        value, low, high = _brier(table, z)
+        yield from _alone(table, single, "brier", value, low, high, both, gaps, "estimate", "normal", None, None)
+    if "ece" in only:
+        value, low, high = _ece(error(), z)
+        details = _calibration_details(table)
+        method = "bootstrap_moments"
+        yield from _alone(table, single, "ece", value, low, high, both, gaps, "estimate", method, None, details)
 
 
-def measure_pairs(table: GroupTable, error: CalibrationError, confidence: float) -> Iterator[Measurement]:
+def measure_pairs(
+    table: GroupTable, error: Callable[[], CalibrationError], confidence: float, only: Collection[str]
+) -> Iterator[Measurement]:
     """Every known group against its reference group."""
     rows = np.flatnonzero(table.known & (table.reference >= 0) & (table.reference != np.arange(len(table.n))))
     if not len(rows):
@@ -117,9 +125,12 @@ def measure_pairs(table: GroupTable, error: CalibrationError, confidence: float)
     z = intervals.normal_quantile(confidence)
     tests = _Tests(table, rows, z)
     for metric, form, name in _PAIRWISE:
-        yield from tests.compare(metric, form, name)
-    yield from tests.equalized_odds(intervals.normal_quantile((1 + confidence) / 2))
-    yield from _compare_calibration(table, rows, error, z)
+        if metric in only:
+            yield from tests.compare(metric, form, name)
+    if "equalized_odds_difference" in only:
+        yield from tests.equalized_odds(intervals.normal_quantile((1 + confidence) / 2))
+    if "calibration_difference" in only:
+        yield from _compare_calibration(table, rows, error(), z)
 
 
 class _Tests:
@@ -136,8 +147,11 @@ class _Tests:
         self.p = dict(zip(tested, p, strict=True))
         self.p["fnr"] = self.p["tpr"]
         self.ratios = ("selection_rate", "fnr")
+
+    @cached_property
+    def ratio_limits(self) -> tuple[Float64, Float64]:
         pairs = [np.stack(parts) for parts in zip(*(self.counts(name) for name in self.ratios), strict=True)]
-        self.ratio_limits = intervals.koopman(pairs[0], pairs[1], pairs[2], pairs[3], z)
+        return intervals.koopman(pairs[0], pairs[1], pairs[2], pairs[3], self.z)
 
     def counts(self, name: str) -> tuple[Int64, Int64, Int64, Int64]:
         rate = self.rates[name]
@@ -255,6 +269,11 @@ def _corrected(value: Float64, centres: tuple[Float64, ...], *reaches: Float64) 
     low = np.minimum.reduce([value, *(centre - reach for centre, reach in zip(centres, reaches, strict=True))])
     high = np.maximum.reduce([value, *(centre + reach for centre, reach in zip(centres, reaches, strict=True))])
     return low, high
+
+
+def _ece(error: CalibrationError, z: float) -> tuple[Float64, Float64, Float64]:
+    low, high = _corrected(error.value, error.centres, z * error.resampled.deviation, z * error.calibrated.deviation)
+    return error.value, np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
 
 
 def _brier(table: GroupTable, z: float) -> tuple[Float64, Float64, Float64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
@@ -151,6 +151,11 @@ class Policy:
         """The bound of a metric, open on both sides if there is none."""
         return self.bounds.get(metric, NO_BOUND)
 
+    @property
+    def bounded(self) -> frozenset[str]:
+        """The metrics that it sets a bound for."""
+        return frozenset(metric for metric, bound in self.bounds.items() if not bound.is_open)
+
     def severity(self, distance: float) -> str:
         """Severity of an interval whose nearer end lies `distance` beyond the bound."""
         reached = [name for name in SEVERITIES[1:] if distance >= self.severity_bands[name]]
@@ -198,6 +203,13 @@ class Policy:
             ladder=ladder,
             **given,
         )
+
+
+def judged_otherwise(one: Policy, two: Policy) -> frozenset[str]:
+    """The metrics of which the two policies can say different things; the ladder judges nothing."""
+    if replace(two, bounds=one.bounds, ladder=one.ladder) != one:
+        return frozenset(METRICS)
+    return frozenset(metric for metric in METRICS if one.bound(metric) != two.bound(metric))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 Streams of hourly counts are drawn from a population of equal groups, and a monitor looks at them at the end of every
 hour through the windows of `looks.ALERTING`, 3 hours to 30 days, as the pipeline does. It alarms at the first look at
-which any window holds a breach, and a breach is what `evaluation.evaluate` calls one; `candidates` only tells which
-looks need not be put to it. Two plain rules stand beside it (`plain_monitors`), and the change point of the disparity
-against the model's own baseline (`sequential.change_point`).
+which any window holds a breach, and a breach is what `evaluation.evaluate` calls one (`alarms`). Two plain rules stand
+beside it (`plain_monitors`), and the change point of the disparity against the model's own baseline
+(`sequential.change_point`).
 
 Everything is drawn from the seed given: the same arguments, the same result. Events carry decisions and outcomes,
 every label is there at once, and volumes do not vary by the time of day; scores, declared baselines and features do
@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -25,14 +25,10 @@ import numpy.typing as npt
 from scipy import special
 
 from biasgov.fairness import plain_monitors
-from biasgov.fairness.candidates import candidates
-from biasgov.fairness.cube import OutcomeCube
-from biasgov.fairness.evaluation import evaluate
-from biasgov.fairness.looks import ALERTING, HOURS_A_YEAR, SUPPORTED, window_counts
-from biasgov.fairness.policy import Plan, Policy
-from biasgov.fairness.schema import SCORE_BINS, TAIL, CubeSchema
+from biasgov.fairness.alarms import Alarm, first_alarms
+from biasgov.fairness.looks import ALERTING, HOURS_A_YEAR, SUPPORTED
+from biasgov.fairness.policy import Policy
 from biasgov.fairness.streams import Population, Shift, hourly_counts, limit_events
-from biasgov.fairness.verdicts import Result
 
 Int64 = npt.NDArray[np.int64]
 Rule = Literal["policy", "point", "bootstrap"]
@@ -40,19 +36,6 @@ Rule = Literal["policy", "point", "bootstrap"]
 
 SETTLED = 720
 """Hours under parity before a change: the widest window is full."""
-
-_ATTRIBUTE = "group"
-_AT_ONCE = 1024
-"""Looks that are sieved together: an early alarm need not wait for the whole stream."""
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """The first breach: `hour` is the number of hours that had passed, `breaches` what the window's results say."""
-
-    hour: int
-    window: str
-    breaches: tuple[Result, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +93,25 @@ class DelayStatistics:
         return self.events / self.limit
 
 
+@dataclass(slots=True)
+class _Tally:
+    """The first alarms of one policy, stream by stream."""
+
+    horizon_hours: int
+    alarms: int = 0
+    hours: int = 0
+    metrics: Counter[str] = field(default_factory=Counter)
+    windows: Counter[str] = field(default_factory=Counter)
+
+    def add(self, hour: int | None, window: str, alarm: Alarm | None) -> None:
+        self.hours += self.horizon_hours if hour is None else hour
+        if hour is not None:
+            self.alarms += 1
+            self.windows[window] += 1
+        if alarm is not None:
+            self.metrics.update({result.metric for result in alarm.breaches})
+
+
 def false_alarm_budget(
     policy: Policy,
     *,
@@ -132,34 +134,46 @@ def false_alarm_budget(
     population = Population(
         events_per_day=events_per_day, groups=groups, selection_rate=selection_rate, tpr=tpr, fpr=fpr
     )
-    asked, missing = simulated_part(policy)
-    metrics: Counter[str] = Counter()
-    by_window: Counter[str] = Counter()
-    alarms, hours = 0, 0
+    (found,) = false_alarm_budgets(
+        [policy], population, streams=streams, horizon_hours=horizon_hours, seed=seed, rule=rule, windows=windows
+    )
+    return found
+
+
+def false_alarm_budgets(
+    policies: Sequence[Policy],
+    population: Population,
+    *,
+    streams: int = 30,
+    horizon_hours: int = HOURS_A_YEAR,
+    seed: int = 0,
+    rule: Rule = "policy",
+    windows: Mapping[str, int] = ALERTING,
+) -> list[AlarmStatistics]:
+    """`false_alarm_budget` of several policies, in less time than one after the other: they watch the same streams."""
+    parts = [simulated_part(policy) for policy in policies]
+    tallies = [_Tally(horizon_hours) for _ in policies]
+    asked = [part for part, _ in parts]
     for number in range(streams):
         rng = np.random.default_rng([seed, number])
         stream = hourly_counts(population, hours=horizon_hours, rng=rng)
-        hour: int | None
         if rule == "policy":
-            alarm = first_alarm(stream, asked, windows=windows)
-            hour = None if alarm is None else alarm.hour
-            if alarm is not None:
-                metrics.update({result.metric for result in alarm.breaches})
-                by_window[alarm.window] += 1
+            for tally, alarm in zip(tallies, first_alarms(stream, asked, windows=windows), strict=True):
+                tally.add(None if alarm is None else alarm.hour, alarm.window if alarm else "", alarm)
         else:
-            hour = plain_monitors.first_alarm(rule, stream, asked, rng=rng)
-            if hour is not None:
-                by_window[plain_monitors.WINDOW] += 1
-        alarms += hour is not None
-        hours += horizon_hours if hour is None else hour
-    return AlarmStatistics(
-        streams=streams,
-        alarms=alarms,
-        years=hours / HOURS_A_YEAR,
-        by_metric=dict(metrics),
-        by_window=dict(by_window),
-        not_simulated=missing,
-    )
+            for tally, each in zip(tallies, asked, strict=True):
+                tally.add(plain_monitors.first_alarm(rule, stream, each, rng=rng), plain_monitors.WINDOW, None)
+    return [
+        AlarmStatistics(
+            streams=streams,
+            alarms=tally.alarms,
+            years=tally.hours / HOURS_A_YEAR,
+            by_metric=dict(tally.metrics),
+            by_window=dict(tally.windows),
+            not_simulated=missing,
+        )
+        for tally, (_, missing) in zip(tallies, parts, strict=True)
+    ]
 
 
 def detection_delay(
@@ -184,74 +198,53 @@ def detection_delay(
     population = Population(
         events_per_day=events_per_day, groups=groups, selection_rate=selection_rate, tpr=tpr, fpr=fpr
     )
-    asked, _ = simulated_part(replace(policy, bounds={shift.metric: policy.bound(shift.metric)}))
-    delays: list[float] = []
-    alarmed = 0
+    (found,) = detection_delays(
+        [policy], shift, population, streams=streams, horizon_hours=horizon_hours, seed=seed, rule=rule, windows=windows
+    )
+    return found
+
+
+def detection_delays(
+    policies: Sequence[Policy],
+    shift: Shift,
+    population: Population,
+    *,
+    streams: int = 40,
+    horizon_hours: int = HOURS_A_YEAR,
+    seed: int = 0,
+    rule: Rule = "policy",
+    windows: Mapping[str, int] = ALERTING,
+) -> list[DelayStatistics]:
+    """`detection_delay` of several policies on the same streams."""
+    asked = [simulated_part(replace(each, bounds={shift.metric: each.bound(shift.metric)}))[0] for each in policies]
+    found: list[list[int | None]] = [[] for _ in policies]
     for number in range(streams):
         rng = np.random.default_rng([seed, number])
         before = hourly_counts(population, hours=SETTLED, rng=rng)
         after = hourly_counts(population, hours=horizon_hours, rng=rng, shift=shift)
         stream = np.concatenate([before, after], axis=-1)
+        hours: list[int | None]
         if rule == "policy":
-            found = first_alarm(stream, asked, start=SETTLED - 1, windows=windows)
-            hour = None if found is None else found.hour
+            alarms = first_alarms(stream, asked, start=SETTLED - 1, windows=windows)
+            hours = [None if alarm is None else alarm.hour for alarm in alarms]
         else:
-            hour = plain_monitors.first_alarm(rule, stream, asked, rng=rng, start=SETTLED - 1)
-        if hour == SETTLED:
-            alarmed += 1
-        else:
-            delays.append(math.inf if hour is None else hour - SETTLED)
+            hours = [plain_monitors.first_alarm(rule, stream, each, rng=rng, start=SETTLED - 1) for each in asked]
+        for each, hour in zip(found, hours, strict=True):
+            each.append(hour)
+    return [_delays(each, shift, population, policy) for each, policy in zip(found, policies, strict=True)]
+
+
+def _delays(hours: list[int | None], shift: Shift, population: Population, policy: Policy) -> DelayStatistics:
+    delays = [math.inf if hour is None else float(hour - SETTLED) for hour in hours if hour != SETTLED]
     median = middle(delays)
     return DelayStatistics(
-        streams=streams,
-        already_alarmed=alarmed,
+        streams=len(hours),
+        already_alarmed=len(hours) - len(delays),
         detected=sum(math.isfinite(delay) for delay in delays),
         hours=median,
         events=median * population.hourly_events,
         limit=limit_events(population, shift, policy),
     )
-
-
-def first_alarm(
-    hourly: Int64,
-    policy: Policy,
-    *,
-    start: int = 0,
-    windows: Mapping[str, int] = ALERTING,
-    exhaustive: bool = False,
-) -> Alarm | None:
-    """The first look from the end of hour `start` on at which a window holds a breach; narrower windows first.
-
-    hourly: shape (groups, decision, outcome, hours). exhaustive: put every look to the evaluator, candidates or not:
-    a hundred times slower and more, with the same answer.
-    """
-    names = list(windows)
-    for first in range(start, hourly.shape[-1], _AT_ONCE):
-        stop = min(first + _AT_ONCE, hourly.shape[-1])
-        counts = [window_counts(hourly, windows[name], first, stop) for name in names]
-        looked = [
-            np.ones(stop - first, bool) if exhaustive else candidates(one, policy, hours=windows[name])
-            for name, one in zip(names, counts, strict=True)
-        ]
-        for look, place in np.argwhere(np.stack(looked, axis=1)):
-            hour = first + int(look) + 1
-            breaches = breaches_of(counts[place][..., look], policy, seed=hour, hours=windows[names[place]])
-            if breaches:
-                return Alarm(hour, names[place], breaches)
-    return None
-
-
-def breaches_of(counts: Int64, policy: Policy, *, seed: int, hours: float | None = None) -> tuple[Result, ...]:
-    """What the evaluator calls a breach in one window, from counts of shape (groups, decision, outcome)."""
-    levels = [f"g{number}" for number in range(len(counts))]
-    schema = CubeSchema.of({_ATTRIBUTE: levels})
-    dense = np.zeros((len(counts) + 1, *TAIL), np.int64)
-    dense[:-1, :, :2, SCORE_BINS] = counts
-    cells = np.flatnonzero(dense)
-    nothing = np.zeros(len(cells), np.int64)
-    cube = OutcomeCube(schema, cells, dense.ravel()[cells], nothing, nothing.copy())
-    results = evaluate(cube, Plan({_ATTRIBUTE: levels[0]}), policy, seed=seed, hours=hours)
-    return tuple(result for result in results if result.verdict == "breach")
 
 
 def simulated_part(policy: Policy) -> tuple[Policy, tuple[str, ...]]:

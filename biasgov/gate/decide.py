@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from biasgov.fairness.aggregates import DRAWS
 from biasgov.fairness.cube import OutcomeCube
 from biasgov.fairness.data_quality import quality
 from biasgov.fairness.drift import REPRESENTATION, SCORES, Baseline, baseline_of, measure_drift
@@ -176,11 +177,11 @@ class _Gate:
             int(hashlib.sha256(rows.rows.cube().to_bytes()).hexdigest()[:12], 16),
         )
 
-    def results(self, rows: GateRows, cube: OutcomeCube, **options: int) -> tuple[Result, ...]:
+    def results(self, rows: GateRows, cube: OutcomeCube, draws: int = DRAWS) -> tuple[Result, ...]:
         """All metrics, without the full intersection, which the core always measures, unless the policy asks for it."""
         confidence = self.judgement.confidence
         measured = (
-            *measure(cube, self.plan, confidence=confidence, seed=self.seed, **options),
+            *measure(cube, self.plan, confidence=confidence, seed=self.seed, draws=draws),
             *measure_drift(cube, self.baselines, self.judgement),
         )
         kept = [one for one in measured if not one.attribute or frozenset(one.attribute.split(SEPARATOR)) in self.asked]

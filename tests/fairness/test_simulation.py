@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.power import normal_sample_size_one_tail
 
-from biasgov.fairness import candidates as sieve
+from biasgov.fairness.alarms import breaches_of, first_alarm, first_alarms
 from biasgov.fairness.candidates import candidates
 from biasgov.fairness.change_monitor import change_delay, false_changes, step_hours
 from biasgov.fairness.looks import SUPPORTED, looks_a_year, rates, window_counts
@@ -17,10 +17,8 @@ from biasgov.fairness.policy import DEFAULT_POLICY, PRESETS, Bound, Policy
 from biasgov.fairness.simulation import (
     SETTLED,
     AlarmStatistics,
-    breaches_of,
     detection_delay,
     false_alarm_budget,
-    first_alarm,
     poisson_limits,
     simulated_part,
 )
@@ -82,11 +80,39 @@ def test_the_first_alarm_is_that_of_evaluating_every_look(groups: int, seed: int
 
 
 def test_the_sieve_is_really_consulted(monkeypatch: pytest.MonkeyPatch) -> None:
+    hourly = stream(600, 2, hours=60, seed=1, shift=replace(LOW_RATIO, selection_ratio=0.5))
+    assert first_alarm(hourly, SIMULATED) is not None
     monkeypatch.setattr(
-        "biasgov.fairness.simulation.candidates", lambda counts, policy, hours: np.zeros(counts.shape[-1], bool)
+        "biasgov.fairness.alarms.candidates_by_metric",
+        lambda counts, policy, hours: dict.fromkeys(policy.bounds, np.zeros(counts.shape[-1], bool)),
     )
-    assert first_alarm(stream(600, 2, hours=60, seed=1, shift=LOW_RATIO), SIMULATED) is None
-    assert sieve.candidates is candidates
+    assert first_alarm(hourly, SIMULATED) is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_policies_that_watch_together_alarm_as_each_does_alone(seed: int) -> None:
+    hourly = stream(1_500, 4, hours=400, seed=seed, shift=replace(LOW_RATIO, selection_ratio=0.6))
+    one = replace(SIMULATED, bounds={"demographic_parity_ratio": Bound(0.8, None), "fpr_gap": Bound(-0.05, 0.05)})
+    policies = [
+        one,
+        replace(one, bounds={**one.bounds, "demographic_parity_ratio": Bound(0.65, None)}),
+        replace(one, confidence=0.9, alert_confidence=0.9),
+        replace(one, bounds={"fpr_gap": Bound(-0.9, 0.9)}),
+    ]
+    together = first_alarms(hourly, policies)
+    assert together == [first_alarm(hourly, policy) for policy in policies]
+    assert together[0] != together[1]
+    assert together[3] is None
+
+
+def test_what_is_measured_alone_comes_out_as_among_all_metrics() -> None:
+    rng = np.random.default_rng(5)
+    counts = rng.integers(0, 40, (4, 2, 2))
+    every = breaches_of(counts, TIGHT, seed=3)
+    assert {each.metric for each in every} > {"equalized_odds_difference", "association"}
+    for metric, bound in TIGHT.bounds.items():
+        alone = breaches_of(counts, replace(TIGHT, bounds={metric: bound}), seed=3)
+        assert alone == tuple(each for each in every if each.metric == metric)
 
 
 def test_unlabelled_decisions_count_for_selection_and_for_nothing_else() -> None:
