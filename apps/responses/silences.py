@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Q
@@ -15,9 +15,9 @@ from apps.common.errors import Refused
 from apps.registry.selectors import slug_of
 from apps.responses.ladder import rank
 from apps.responses.models import Finding, Silence
+from apps.responses.models.findings import LONGEST_SILENCE
 from biasgov.fairness.response_plan import SEVERITIES
 
-LONGEST = timedelta(days=30)
 _LONGEST_REASON = 2000
 
 
@@ -38,8 +38,8 @@ def silence_set(*, model_id: int, until: datetime, reason: str, person: User, fi
     now = clock.now()
     if not reason.strip() or len(reason.strip()) > _LONGEST_REASON:
         raise Refused("reason", f"Say why, in at most {_LONGEST_REASON:,} characters.")
-    if until.tzinfo is None or not now < until <= now + LONGEST:
-        raise Refused("until", f"A silence ends within {LONGEST.days} days from now.")
+    if until.tzinfo is None or not now < until <= now + LONGEST_SILENCE:
+        raise Refused("until", f"A silence ends within {LONGEST_SILENCE.days} days from now.")
     found = Finding.objects.filter(model_id=model_id, state=Finding.State.OPEN)
     if finding_id is not None:
         found = found.filter(pk=finding_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -9,6 +11,8 @@ from django.db.models import Q
 
 from apps.common import clock
 from apps.responses import ladder
+
+LONGEST_SILENCE = timedelta(days=30)
 
 
 class Answered(models.Model):
@@ -212,6 +216,9 @@ class Silence(models.Model):
         ordering = ["-until", "-id"]
         constraints = [
             models.CheckConstraint(condition=Q(reason__regex=r"\S"), name="responses_silence_has_a_reason"),
+            models.CheckConstraint(
+                condition=Q(until__lte=models.F("set_at") + LONGEST_SILENCE), name="responses_silence_is_short"
+            ),
             models.CheckConstraint(condition=Q(until__gt=models.F("set_at")), name="responses_silence_ends"),
         ]
         indexes = [models.Index(fields=["model", "until"], name="responses_silence_of_model")]

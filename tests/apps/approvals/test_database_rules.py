@@ -66,6 +66,18 @@ def test_nothing_is_signed_without_its_signatures(cast: Cast, effects: Effects, 
     assert "lacks signatures" in said
 
 
+@pytest.mark.parametrize(
+    "change", ["expires_at = expires_at + interval '1 year'", "submitted_at = now()", "effective_from = now()"]
+)
+def test_how_long_a_request_waits_and_from_when_it_holds_is_not_moved(
+    cast: Cast, effects: Effects, change: str
+) -> None:
+    """Else a request that has expired could be signed, or hold from before it was signed."""
+    view = asked(cast)
+    said = refused(f"UPDATE approvals_approval SET {change} WHERE id = %s", view.id)
+    assert f"when request {view.id} was submitted, ends and holds stays as it is" in said
+
+
 def test_an_ended_request_stays_as_it_is(cast: Cast, effects: Effects) -> None:
     view = sign(asked(cast), cast.compliance)
     assert "stays as it is" in refused("UPDATE approvals_approval SET state = 'submitted' WHERE id = %s", view.id)

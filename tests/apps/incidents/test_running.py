@@ -287,11 +287,18 @@ def test_the_owner_of_the_tables_cannot_rewrite_them_either(cast: Cast, statemen
             cursor.execute(statement)
 
 
+def test_no_clock_runs_longer_than_its_rule_by_sql_either(cast: Cast) -> None:
+    open_by_hand(cast)
+    longer = pytest.raises(DatabaseError, match="runs as long as its rule says")
+    with side("web"), longer, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("UPDATE incidents_clock SET due_at = due_at + interval '30 days'")
+
+
 @pytest.mark.parametrize(
     ("statement", "what"),
     [
         ("UPDATE incidents_action SET state = 'open', outcome = '', ended_at = NULL", "incidents_action"),
-        ("UPDATE incidents_clock SET due_at = due_at + interval '30 days'", "incidents_clock"),
+        ("UPDATE incidents_clock SET state = 'running', reported_at = NULL", "incidents_clock"),
     ],
 )
 def test_what_has_ended_is_not_begun_again_by_sql(cast: Cast, statement: str, what: str) -> None:

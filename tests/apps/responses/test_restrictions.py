@@ -306,6 +306,30 @@ def test_how_long_a_restriction_took_is_not_made_to_look_shorter_by_the_database
     assert "stays as it is" in by_sql(f"UPDATE responses_restriction SET {moment} = breach_at")
 
 
+def test_a_restriction_is_not_called_obeyed_before_every_gateway_says_so_by_the_database_either(
+    spec: ModelSpec, cast: Cast
+) -> None:
+    restricted(spec, cast)
+    obeyed = "UPDATE responses_restriction SET acknowledged_at = now()"
+    assert "not every gateway has acknowledged" in by_sql(obeyed)
+    status_acknowledge(model=spec, actor="token:a", gateway="eu-1", sequence=0)
+    assert "not every gateway has acknowledged" in by_sql(obeyed)
+    said = by_sql("UPDATE responses_gateway SET sequence = %s", status(spec).sequence + 1)
+    assert "no status of number" in said
+
+
+@pytest.mark.parametrize("change", ["state = 'closed', closed_at = now()", "tier = 'alert'", "tier = 'restrict'"])
+def test_nothing_comes_down_the_upper_rungs_by_the_database_without_its_request(
+    spec: ModelSpec, cast: Cast, change: str
+) -> None:
+    answer(spec, look(spec, severity="critical"))
+    with clock.frozen(NOON + timedelta(minutes=10)):
+        restriction_confirm(restriction_id=only().pk, person=cast.officer)
+    assert "comes down by a signed request alone" in by_sql(f"UPDATE responses_finding SET {change}")
+    asked(spec, cast, NOON + HOUR)
+    assert "comes down by a signed request alone" in by_sql(f"UPDATE responses_finding SET {change}")
+
+
 def test_the_status_is_not_told_without_the_restriction_by_the_database_either(spec: ModelSpec, cast: Cast) -> None:
     restricted(spec, cast)
     untold = "UPDATE responses_modelstatus SET restriction_id = NULL, sequence = sequence + %s"

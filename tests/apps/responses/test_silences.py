@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError, transaction
 from django.http import Http404
 
 from apps.audit.selectors import entries
@@ -14,6 +15,7 @@ from apps.common import clock
 from apps.common.errors import Refused
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors
+from apps.responses.models import Silence
 from apps.responses.services import silence_end, silence_set
 from apps.responses.silences import silences_of
 from tests.apps.responses.worlds import HOUR, NOON, answer_hours
@@ -119,3 +121,15 @@ def test_nobody_but_the_officer_silences(spec: ModelSpec, cast: Cast) -> None:
     for who, refusal in ((cast.owner, PermissionDenied), (cast.auditor, PermissionDenied), (cast.outsider, Http404)):
         with pytest.raises(refusal):
             silenced(spec, cast, person=who)
+
+
+def test_no_silence_is_without_end_by_sql_either(spec: ModelSpec, cast: Cast) -> None:
+    with pytest.raises(DatabaseError, match="responses_silence_is_short"), transaction.atomic():
+        Silence.objects.create(
+            model_id=spec.id,
+            severity="critical",
+            reason="No.",
+            person=cast.officer,
+            set_at=NOON,
+            until=NOON + timedelta(days=31),
+        )
