@@ -123,7 +123,8 @@ def policy_publish_emergency(
     Http404, PermissionDenied
         The person may not propose thresholds for this model.
     Refused
-        Without a reason, or for a change that makes any alert rarer (``relaxation``): that is never an emergency.
+        Without a reason; for a change that makes any alert rarer (``relaxation``), which is never an emergency; or of
+        anything but bounds (``not_a_bound``).
     """
     demand(person, "threshold.propose", model_id)
     reference = publishing.checked_reference(assessment_reference)
@@ -141,6 +142,8 @@ def policy_publish_emergency(
         raise Refused(
             "policy", f"It would make alerts rarer ({', '.join(relaxed)}): that needs a signature.", code="relaxation"
         )
+    if policy.to_dict() | {"bounds": None} != Policy.from_dict(former.body).to_dict() | {"bounds": None}:
+        raise Refused("policy", "An emergency tightens bounds alone; the rest needs a signature.", code="not_a_bound")
     return publishing.publish(
         model_id=model_id,
         version=former.version + 1,

@@ -165,6 +165,32 @@ def test_the_database_refuses_what_the_services_would(
             written(spec, **changes)
 
 
+LOOSE_BOUND = {"bounds": {EO: {"lower": None, "upper": 0.06}}}
+
+
+@pytest.mark.parametrize(
+    ("body", "limits"),
+    [
+        (LOOSE_BOUND, {}),
+        ({"bounds": {EO: {"lower": None, "upper": None}}}, {}),
+        ({"bounds": {}}, {}),
+        ({"minimum_group": 300}, {}),
+        ({"ladder": {}}, {}),
+        ({}, {f"bounds.{EO}.upper": 0.5}),
+    ],
+)
+def test_an_emergency_that_loosens_anything_is_refused_by_the_database_too(
+    noon: None, spec: ModelSpec, body: dict[str, Any], limits: dict[str, float]
+) -> None:
+    """Nobody signs an emergency: by SQL it would be the way around all signatures."""
+    registered(spec)
+    before = PolicyVersion.objects.get(model_id=spec.id)
+    changed = {"body": before.body | body, "limits": before.limits | limits, "digest": "a" * 64}
+    for role in ("web", "owner"):
+        with side(role), pytest.raises(DatabaseError, match="keeps each bound of version 1 or tightens it"):
+            written(spec, way="emergency", justification="Now.", effective_from=NOON, published_at=NOON, **changed)
+
+
 def test_a_model_without_any_policy_says_so(spec: ModelSpec) -> None:
     with pytest.raises(NoPolicy):
         policy_in_force(spec.id, clock.now())
@@ -237,6 +263,13 @@ def test_an_emergency_does_not_drop_a_planned_tightening(noon: None, cast: Cast)
     with pytest.raises(Refused, match="rarer"):
         emergency(cast, Policy(bounds={EO: Bound(None, 0.04)}))
     assert emergency(cast, Policy(bounds={EO: Bound(None, 0.02)})).version == 3
+
+
+def test_an_emergency_tightens_bounds_and_nothing_else(cast: Cast) -> None:
+    with pytest.raises(Refused) as refused:
+        emergency(cast, Policy(bounds={EO: Bound(None, 0.03)}, minimum_group=20))
+    assert refused.value.code == "not_a_bound"
+    assert emergency(cast, Policy(bounds={EO: Bound(None, 0.03), "fpr_gap": Bound(-0.05, 0.05)})).version == 2
 
 
 def test_an_emergency_needs_a_reason(cast: Cast) -> None:
