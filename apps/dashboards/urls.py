@@ -13,6 +13,7 @@ urlpatterns = [
     path("runs/<int:run_id>/evidence.json", views.run_evidence, name="run-evidence"),
     path("runs/<int:run_id>/outputs.csv", views.run_table, name="run-table"),
     path("findings/<int:finding_id>/acknowledge/", views.finding_acknowledge, name="finding-acknowledge"),
+    path("models/<slug:slug>/findings/acknowledge/", views.findings_acknowledge, name="findings-acknowledge"),
     path("alerts/<int:alert_id>/read/", views.alert_read, name="alert-read"),
     path("health/", views.health, name="health"),
     path("", include("apps.dashboards.approvals.urls")),

@@ -187,6 +187,23 @@ def finding_acknowledge(request: HttpRequest, finding_id: int) -> HttpResponse:
     return redirect(f"{reverse('model', args=[finding.model_slug])}#finding-{finding_id}")
 
 
+@require_POST
+@requires("finding.acknowledge")
+def findings_acknowledge(request: HttpRequest, slug: str) -> HttpResponse:
+    """Take note of findings of one cause together, in one's own name: of those that the form showed and of no other."""
+    spec = _visible_model(request, slug)
+    demand(request.user, "finding.acknowledge", spec)
+    asked = {int(each) for each in request.POST.getlist("finding") if each.isdecimal() and len(each) < 19}
+    shown = [finding for finding in responses_read.open_findings([spec.id]) if finding.id in asked]
+    done(
+        request,
+        lambda: responses.findings_acknowledge(finding_ids=[each.id for each in shown], person=person_of(request)),
+        "The findings are acknowledged in your name, each by itself in the log.",
+    )
+    place = f"cause-{shown[0].cause_id}" if shown else "findings"
+    return redirect(f"{reverse('model', args=[spec.slug])}#{place}")
+
+
 @require_GET
 @requires("health.view")
 def health(request: HttpRequest) -> HttpResponse:

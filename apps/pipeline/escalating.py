@@ -7,10 +7,13 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from apps.accounts.models import User
+from apps.common.errors import Refused
 from apps.incidents import services as incidents
 from apps.monitoring import selectors as monitoring
 from apps.monitoring.selectors import TrendSeries
 from apps.registry.spec import ModelSpec
+from apps.responses import selectors as responses_read
 from apps.responses import services as responses
 from apps.responses.selectors import FindingRow
 
@@ -44,6 +47,66 @@ def addition_carry(*, model: ModelSpec, addition: responses.Addition) -> None:
         reason=addition.reason,
         evidence=evidence_of(model, addition.findings),
     )
+
+
+@transaction.atomic
+def incident_open_by_hand(
+    *,
+    model: ModelSpec,
+    person: User,
+    findings: Sequence[FindingRow],
+    run_ids: Sequence[int],
+    title: str,
+    summary: str,
+    severity: str,
+    began_at: datetime | None = None,
+    aware_at: datetime | None = None,
+) -> int:
+    """Open an incident in a person's name; the number of it.
+
+    For findings whose cause no incident looks after it does, and gathers all of them. Findings that belong to another
+    incident leave it, which its timeline says, and stay apart. What has been escalated goes to the board from here too.
+
+    Raises
+    ------
+    Http404, PermissionDenied
+        The person may not open incidents of this model.
+    Refused
+        A finding is no longer open, a run is none of the model's, or a part is missing or wrong.
+    """
+    left: dict[int, list[FindingRow]] = {}
+    cause = None
+    if findings:
+        known = responses_read.causes(findings)
+        for finding in findings:
+            before = known[finding.cause_id].incident if finding.cause_id else None
+            if before is not None:
+                left.setdefault(before, []).append(finding)
+        numbers = [finding.id for finding in findings]
+        cause = responses.cause_for_incident(model_id=model.id, finding_ids=numbers, person=person)
+        findings = responses_read.findings_of_cause(cause.pk)
+    evidence = evidence_of(model, findings, run_ids)
+    if unknown := [each for each in run_ids if each not in evidence.runs]:
+        raise Refused("runs", f"{model.name} has no run {unknown[0]}.")
+    opened = incidents.incident_open(
+        model=model,
+        title=title,
+        summary=summary,
+        severity=severity,
+        origin="escalation" if any(each.tier == "escalate" for each in findings) else "person",
+        actor=person.actor,
+        person=person,
+        began_at=began_at,
+        aware_at=aware_at,
+        cause_key=cause.key if cause else "",
+        findings=findings,
+        evidence=evidence,
+    )
+    if cause is not None:
+        responses.escalation_answered(cause_id=cause.pk, incident_id=opened.pk)
+    for number, gone in left.items():
+        incidents.incident_findings_leave(incident_id=number, findings=gone, new_incident=opened.pk, person=person)
+    return opened.pk
 
 
 def evidence_of(model: ModelSpec, findings: Sequence[FindingRow] = (), run_ids: Sequence[int] = ()) -> incidents.Given:

@@ -1,13 +1,17 @@
 """Telling people of findings: one message for each model and evaluation, with everything in it that is news.
 
 News are a finding that nobody was told of, one that has grown more severe than people were told, and one that has
-climbed. A silence holds news back until it ends, but never a rise in severity and never the upper rungs.
+climbed. News is told aloud where it makes its cause worse than people know it: the first finding of a cause, a severity
+or a rung that none of its open findings was told with, a protected attribute that none of them was about. The rest is
+noted: it waits with its cause in the inbox, and stands in the daily digest. A silence holds news back until it ends,
+but never a rise in severity and never the upper rungs.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from apps.accounts.roles import BOARD, OFFICER
@@ -16,6 +20,7 @@ from apps.common.wording import shortened
 from apps.registry.spec import ModelSpec
 from apps.responses import ladder
 from apps.responses.announcements import announce
+from apps.responses.causes import attributes_of
 from apps.responses.ladder import height, rank
 from apps.responses.models import Finding
 from apps.responses.silences import silences_of
@@ -33,30 +38,77 @@ RUNGS = {
 def alert(spec: ModelSpec, findings: Sequence[Finding], *, as_of: datetime, detected_at: datetime) -> tuple[int, ...]:
     """Tell the officers and the model's owners what is news of `findings`, and the board what escalated.
 
-    Returns the ids of the findings that were told of. The message's key depends on them and the moment alone: whoever
-    computes it again gets the same, and the tables take it once.
+    Returns the ids of the findings that were told of, aloud or not. The messages' keys depend on them and the moment
+    alone: whoever computes them again gets the same, and the tables take each once.
     """
     news = [finding for finding in findings if is_news(finding)]
     silences = silences_of(spec.id) if news else ()
-    loud = [finding for finding in news if not any(each.holds_back(finding) for each in silences)]
-    new = all(finding.alerted_at is None for finding in loud)
-    told = [
-        finding for finding in sorted(loud, key=lambda each: (-rank(each.severity), each.pk)) if _tell(finding, as_of)
-    ]
-    if not told:
-        return ()
+    heard = [finding for finding in news if not any(each.holds_back(finding) for each in silences)]
+    heard.sort(key=lambda each: (-rank(each.severity), each.pk))
+    known = _known({finding.cause_id for finding in heard})
+    worse = {finding.cause_id for finding in heard if known[finding.cause_id].is_made_worse_by(finding)}
+    new = all(finding.alerted_at is None for finding in heard)
+    loud = [each for each in heard if each.cause_id in worse and _tell(each, ladder.ALERTED, as_of)]
+    quiet = [each for each in heard if each.cause_id not in worse and _tell(each, ladder.NOTED, as_of)]
+    if loud:
+        _announce(spec, loud, _title(spec, loud, new=new), as_of, detected_at)
+    if quiet:
+        number = f"{len(quiet)} further findings" if len(quiet) > 1 else "a further finding"
+        said = f"{spec.name}: {number} of a known cause, {quiet[0].severity}"
+        _announce(spec, quiet, shortened(said, 200), as_of, detected_at, quietly=True)
+    return tuple(finding.pk for finding in (*loud, *quiet))
+
+
+@dataclass(slots=True)
+class Known:
+    """What people know of a cause: the worst that they were told of its open findings, and whom they are about."""
+
+    severity: int = -1
+    height: int = 0
+    attributes: set[str] = field(default_factory=set)
+
+    def is_made_worse_by(self, finding: Finding) -> bool:
+        return (
+            rank(finding.severity) > self.severity
+            or height(finding.tier) > self.height
+            or not attributes_of(finding.attribute) <= self.attributes
+        )
+
+
+def _known(cause_ids: Collection[int | None]) -> dict[int | None, Known]:
+    """By cause; findings without one are known of nothing. One query."""
+    known = {cause_id: Known() for cause_id in cause_ids}
+    told = Finding.objects.filter(
+        cause_id__in=[each for each in known if each], state=Finding.State.OPEN, alerted_at__isnull=False
+    )
+    for cause_id, attribute, severity, tier in told.values_list("cause_id", "attribute", "told_severity", "told_tier"):
+        each = known[cause_id]
+        each.severity, each.height = max(each.severity, rank(severity)), max(each.height, height(tier))
+        each.attributes |= attributes_of(attribute)
+    return known
+
+
+def _announce(
+    spec: ModelSpec,
+    told: Sequence[Finding],
+    title: str,
+    as_of: datetime,
+    detected_at: datetime,
+    *,
+    quietly: bool = False,
+) -> None:
     escalated = any(finding.tier == ladder.ESCALATE for finding in told)
     announce(
         model=spec,
         key=dedup_key(told, as_of),
-        title=_title(spec, told, new=new),
+        title=title,
         body=_body(told),
         severity=told[0].severity,
         path=f"/models/{spec.slug}/",
         detected_at=detected_at,
         roles=(OFFICER, BOARD) if escalated else (OFFICER,),
+        quietly=quietly,
     )
-    return tuple(finding.pk for finding in told)
 
 
 def is_news(finding: Finding) -> bool:
@@ -72,10 +124,10 @@ def dedup_key(findings: Sequence[Finding], as_of: datetime) -> str:
     return f"alert-{hashlib.sha256(f'{as_of.isoformat()} {numbers}'.encode()).hexdigest()[:32]}"
 
 
-def _tell(finding: Finding, as_of: datetime) -> bool:
+def _tell(finding: Finding, event: str, as_of: datetime) -> bool:
     return step(
         finding,
-        ladder.ALERTED,
+        event,
         run_id=finding.run_id,
         as_of=as_of,
         changes={

@@ -31,11 +31,13 @@ def announce(
     detected_at: datetime,
     roles: Sequence[str] = (OFFICER,),
     people: Sequence[User] = (),
+    quietly: bool = False,
 ) -> None:
     """Tell the model's owners, `people` and those in `roles`: in the inbox, by mail as each of them prefers, and by
     every channel of the house; once for each `key`.
 
-    `key` has at most 100 characters; `path` is where to read on, below PUBLIC_URL.
+    `key` has at most 100 characters; `path` is where to read on, below PUBLIC_URL. `quietly` interrupts nobody: the
+    message stands among those that were read, and in the daily digest.
     """
     now = clock.now()
     named = chain(people, *map(people_with_role, roles), owners_of(model.id) if model else ())
@@ -52,11 +54,14 @@ def announce(
                 path=path,
                 detected_at=detected_at,
                 created_at=now,
+                read_at=now if quietly else None,
             )
             for person in told.values()
         ],
         ignore_conflicts=True,
     )
+    if quietly:
+        return
     channels = [channel_of(url) for url in settings.NOTIFICATION_URLS]
     channels += [channel_of_person(person_id) for person_id in mailed_at_once(told.values(), severity)]
     OutboxMessage.objects.bulk_create(

@@ -23,7 +23,7 @@ NO_TIER = "none"
 
 BREACHED, PERSISTED, SUSTAINED, GRAVE, OVERDUE = "breached", "persisted", "sustained", "grave", "overdue"
 RECOVERED, EASED = "recovered", "eased"
-ALERTED, ACKNOWLEDGED, SEVERITY_CHANGED = "alerted", "acknowledged", "severity_changed"
+ALERTED, NOTED, ACKNOWLEDGED, SEVERITY_CHANGED = "alerted", "noted", "acknowledged", "severity_changed"
 JUDGEMENT_LOST, JUDGEMENT_REGAINED = "judgement_lost", "judgement_regained"
 SEPARATED = "separated"
 
@@ -31,6 +31,7 @@ _NOTES = {
     BREACHED: "",
     SEVERITY_CHANGED: "severity_changed",
     ALERTED: "alerted",
+    NOTED: "noted",
     ACKNOWLEDGED: "acknowledged",
     JUDGEMENT_LOST: "judgement_lost",
     JUDGEMENT_REGAINED: "judgement_regained",

@@ -22,7 +22,7 @@ from apps.responses.delivered import (
     delivery_times,
 )
 from apps.responses.ladder import TIERS, rank
-from apps.responses.models import Answered, Finding, FindingTransition, Notification
+from apps.responses.models import Answered, Cause, Finding, FindingTransition, Notification
 from apps.responses.preferences import Preference, preference_of
 from apps.responses.restricted import (
     GatewayRow,
@@ -43,12 +43,13 @@ from apps.responses.restricted import (
 )
 from apps.responses.silences import silences_of
 from apps.responses.status import status_document, status_public_key
-from apps.responses.unacknowledged import unacknowledged, worst_of_models
+from apps.responses.unacknowledged import number_of_causes, worst_of_causes
 from apps.responses.wording import decision_types_text
 from biasgov.fairness.response_plan import ResponsePlan
 
 __all__ = [
     "TIERS",
+    "CauseRow",
     "ChannelRow",
     "ChannelTimes",
     "FindingRow",
@@ -59,6 +60,7 @@ __all__ = [
     "RestrictionTime",
     "WaitingFindings",
     "answered",
+    "causes",
     "channel_rows",
     "dead_by_channel",
     "dead_letter_count",
@@ -69,6 +71,7 @@ __all__ = [
     "findings",
     "findings_by_id",
     "findings_of",
+    "findings_of_cause",
     "gateways",
     "incidents_of",
     "joined_by",
@@ -149,11 +152,24 @@ class FindingRow:
 
 @dataclass(frozen=True, slots=True)
 class WaitingFindings:
-    """The findings of a model that nobody has acknowledged: the worst of them, how many, since when the oldest."""
+    """The findings of a cause that nobody has acknowledged: the worst of them, how many, since when the oldest.
+
+    incident: the one that looks after the cause.
+    """
 
     worst: FindingRow
     number: int
     since: datetime
+    incident: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CauseRow:
+    """What findings have in common. release: the version that they followed, or "". incident: what looks after it."""
+
+    id: int
+    release: str
+    incident: int | None
 
 
 def open_findings(model_ids: Sequence[int]) -> tuple[FindingRow, ...]:
@@ -235,17 +251,34 @@ def joined_by(finding_ids: Sequence[int]) -> dict[int, str]:
 
 
 def waiting_for(user: Any, *, limit: int = 50) -> tuple[WaitingFindings, ...]:
-    """What waits for this person: models with open findings that nobody has acknowledged, the worst first.
+    """What waits for this person: causes with open findings that nobody has acknowledged, the worst first.
 
-    Two queries beside those for the person's roles.
+    Three queries beside those for the person's roles.
     """
-    worst = worst_of_models(user, limit)
-    return tuple(WaitingFindings(each, *worst[each.id]) for each in findings_by_id(list(worst)))
+    worst = worst_of_causes(user, limit)
+    rows = findings_by_id(list(worst))
+    known = causes(rows)
+    return tuple(
+        WaitingFindings(each, *worst[each.id], known[each.cause_id].incident if each.cause_id else None)
+        for each in rows
+    )
+
+
+def causes(findings: Sequence[FindingRow]) -> dict[int, CauseRow]:
+    """The causes of these findings by id. One query, none for no findings."""
+    wanted = {each.cause_id for each in findings if each.cause_id}
+    rows = Cause.objects.filter(pk__in=wanted).values_list("pk", "release", "incident_id")
+    return {row[0]: CauseRow(*row) for row in rows}
+
+
+def findings_of_cause(cause_id: int) -> tuple[FindingRow, ...]:
+    """The open findings of a cause, worst first."""
+    return _rows(sorted(_complete().filter(cause_id=cause_id, state=Finding.State.OPEN), key=_urgency))
 
 
 def waiting_count(user: Any) -> int:
-    """How many findings wait for this person; one query beside those for the person's roles."""
-    return unacknowledged(user).count()
+    """How many causes wait for this person; one query beside those for the person's roles."""
+    return number_of_causes(user)
 
 
 def notifications(user: Any, *, unread_only: bool = False) -> QuerySet[Notification]:

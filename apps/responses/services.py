@@ -51,6 +51,7 @@ __all__ = [
     "digests_write",
     "escalation_answered",
     "finding_acknowledge",
+    "findings_acknowledge",
     "gateway_retire",
     "hold",
     "lift_request",
@@ -176,6 +177,27 @@ def finding_acknowledge(*, finding_id: int, person: User, note: str = "") -> Fin
     if not taken:
         raise Refused("finding", f"Finding {finding_id} has been acknowledged already.", code="acknowledged")
     return finding
+
+
+@transaction.atomic
+def findings_acknowledge(*, finding_ids: Sequence[int], person: User, note: str = "") -> int:
+    """Acknowledge findings together, each by itself in the log; how many nobody had acknowledged.
+
+    Those that somebody has acknowledged or that have closed meanwhile are passed over. Raises as `finding_acknowledge`,
+    and Refused (``acknowledged``) where none is left.
+    """
+    done = 0
+    for finding_id in sorted(set(finding_ids)):
+        try:
+            finding_acknowledge(finding_id=finding_id, person=person, note=note)
+        except Refused as refusal:
+            if refusal.code not in ("acknowledged", "closed"):
+                raise
+        else:
+            done += 1
+    if not done:
+        raise Refused("findings", "These findings have been acknowledged or closed already.", code="acknowledged")
+    return done
 
 
 def notifications_read(*, person: User, ids: Sequence[int] | None = None) -> int:

@@ -26,7 +26,7 @@ from apps.dashboards.tasks import finding_text
 from apps.incidents import selectors, services
 from apps.incidents.causes import CAUSES
 from apps.incidents.selectors import EvidenceRow, IncidentDetail
-from apps.pipeline.escalating import evidence_of
+from apps.pipeline.escalating import incident_open_by_hand
 from apps.registry import selectors as registry
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors as responses
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 VIEW, OPEN, MANAGE = "incident.view", "incident.open", "incident.manage"
 REFUSED = 422
-LONGEST_TITLE = 200
 
 
 @require_GET
@@ -132,6 +131,7 @@ def new(request: HttpRequest) -> HttpResponse:
         "spec": spec,
         "findings": [(each, finding_text(each, spec.words)) for each in findings] if spec else (),
         "chosen": chosen,
+        "leaves": _leaves([each for each in findings if str(each.id) in chosen]),
         "severities": selectors.SEVERITIES,
         "failed": failed,
         "given": failed.parts if failed else _begun(spec, [each for each in findings if str(each.id) in chosen]),
@@ -195,35 +195,33 @@ def _begun(spec: ModelSpec | None, findings: Sequence[FindingRow]) -> dict[str, 
     """What the form holds when it is opened for findings: what they say, and how severe the worst of them is."""
     if spec is None or not findings:
         return {}
-    texts = [finding_text(each, spec.words) for each in findings]
     return {
-        "title": texts[0] if len(texts[0]) <= LONGEST_TITLE else f"{texts[0][: LONGEST_TITLE - 1]}…",
-        "summary": "\n".join(texts),
+        "title": services.title_of(spec, findings),
+        "summary": "\n".join(finding_text(each, spec.words) for each in findings),
         "severity": max((each.severity for each in findings), key=selectors.SEVERITIES.index),
     }
 
 
+def _leaves(findings: Sequence[FindingRow]) -> tuple[tuple[int, int], ...]:
+    """The incidents that chosen findings belong to, each with how many would leave it."""
+    causes = responses.causes(findings)
+    found = [causes[each.cause_id].incident for each in findings if each.cause_id in causes]
+    return tuple((number, found.count(number)) for number in sorted({each for each in found if each}))
+
+
 def _open(person: User, spec: ModelSpec, given: Given) -> int:
     wanted = set(given.numbers("findings"))
-    findings = [each for each in responses.open_findings([spec.id]) if each.id in wanted]
-    runs = given.numbers("runs")
-    evidence = evidence_of(spec, findings, runs)
-    if unknown := [each for each in runs if each not in evidence.runs]:
-        raise Refused("runs", f"{spec.name} has no run {unknown[0]}.")
-    opened = services.incident_open(
+    return incident_open_by_hand(
         model=spec,
+        person=person,
+        findings=[each for each in responses.open_findings([spec.id]) if each.id in wanted],
+        run_ids=given.numbers("runs"),
         title=given.text("title"),
         summary=given.text("summary"),
         severity=given.text("severity"),
-        origin="person",
-        actor=person.actor,
-        person=person,
         began_at=given.moment("began_at"),
         aware_at=given.moment("aware_at"),
-        findings=findings,
-        evidence=evidence,
     )
-    return opened.pk
 
 
 def _lead(person_id: int | None) -> User | None:

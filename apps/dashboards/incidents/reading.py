@@ -20,15 +20,14 @@ from apps.common import clock
 from apps.dashboards.approvals.reading import ApprovalLine, line_of
 from apps.dashboards.board.reading import CaseOfSubject, cases_about
 from apps.dashboards.incidents.evidence import Frozen, frozen_charts
+from apps.dashboards.incidents.findings import FindingsOfIncident, findings_of
 from apps.dashboards.incidents.words import EVENTS, STATES, deadline_words, severity_badge
-from apps.dashboards.tasks import finding_url
 from apps.dashboards.words import Badge, group_name
 from apps.incidents import selectors, states
 from apps.incidents.causes import CAUSES
 from apps.incidents.clocks import RULES, ClockRule
 from apps.incidents.selectors import ActionRow, ClockRow, ComplaintRow, CostRow, EvidenceRow, IncidentDetail, Money
 from apps.registry.spec import ModelSpec
-from apps.responses import selectors as responses
 from apps.thresholds import selectors as thresholds
 
 STEPS_SHOWN = 12
@@ -126,6 +125,7 @@ class IncidentPage:
     further_clocks: Mapping[str, ClockRule]
     actions: tuple[ActionLine, ...]
     affected: tuple[AffectedLine, ...]
+    findings: FindingsOfIncident
     links: tuple[LinkLine, ...]
     cases: tuple[CaseOfSubject, ...]
     may_convene: bool
@@ -167,6 +167,7 @@ def page_of(user: Any, detail: IncidentDetail, spec: ModelSpec) -> IncidentPage:
         further_clocks={key: rule for key, rule in RULES.items() if key not in {c.key for c in detail.clocks}},
         actions=tuple(_action(each, user, rights, now) for each in detail.actions),
         affected=tuple(_affected(each) for each in detail.affected),
+        findings=findings_of(user, detail, spec),
         links=_links(detail, spec),
         cases=cases,
         may_convene=rights.manage and may(user, "board.convene") and not any(each.due for each in cases),
@@ -277,18 +278,15 @@ def _affected(row: Any) -> AffectedLine:
 
 
 def _links(detail: IncidentDetail, spec: ModelSpec) -> tuple[LinkLine, ...]:
-    wanted = [int(each.target) for each in detail.links if each.kind == "finding"]
-    findings = {str(each.id): each for each in responses.findings_by_id(wanted)} if wanted else {}
+    """What else it has to do with; its findings and its cases stand in panels of their own."""
     judged = any(each.kind == "threshold" for each in detail.links)
     policies = {str(each.version): each.id for each in thresholds.policy_versions(spec.id)} if judged else {}
     lines = []
     for each in detail.links:
-        if each.kind == "case":
+        if each.kind in ("case", "finding"):
             continue
         url = ""
-        if each.kind == "finding" and each.target in findings:
-            url = f"{finding_url(spec.slug, findings[each.target])}#findings"
-        elif each.kind in ("run", "incident", "complaint", "case") and each.target.isdecimal():
+        if each.kind in ("run", "incident", "complaint") and each.target.isdecimal():
             url = reverse(each.kind, args=[int(each.target)])
         elif each.kind == "threshold" and each.target in policies:
             url = reverse("threshold-version", args=[policies[each.target]])

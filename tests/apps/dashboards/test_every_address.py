@@ -96,6 +96,7 @@ PAGES: dict[str, Page] = {
     "runs/<int:run_id>/evidence.json": Page("officer"),
     "runs/<int:run_id>/outputs.csv": Page("officer"),
     "findings/<int:finding_id>/acknowledge/": Page("officer"),
+    "models/<slug:slug>/findings/acknowledge/": Page("officer"),
     "alerts/<int:alert_id>/read/": Page("officer"),
     "health/": Page("officer", (OWNER,)),
     "approvals/": Page("officer", (OWNER,)),

@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, transaction
 
+from apps.accounts.models import User
 from apps.board.selectors import cases
 from apps.common import clock
+from apps.common.errors import Refused
 from apps.incidents.models import Incident
 from apps.monitoring.models import CloserLook, LatestEvaluation
 from apps.monitoring.services import cadence_set
 from apps.pipeline import answering, services, tasks
+from apps.pipeline.escalating import incident_open_by_hand
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors as responses
 from apps.responses.models import Cause
@@ -50,6 +54,38 @@ def test_an_escalation_opens_one_incident_with_its_evidence_and_knows_its_number
     with clock.frozen(NOW + timedelta(days=60)):
         answering.deadlines_enforce()
     assert Incident.objects.count() == Cause.objects.exclude(escalated_at=None).count()
+
+
+def escalated(spec: ModelSpec) -> Incident:
+    """The incident of the model's first escalation."""
+    frame = people(800)
+    send_attributes(frame)
+    send_events(spec, frame)
+    compute()
+    answering.answer_waiting()
+    return Incident.objects.earliest("id")
+
+
+def test_an_officer_takes_findings_out_into_an_incident_of_their_own(spec: ModelSpec) -> None:
+    first = escalated(spec)
+    officer = User.objects.get(username="officer")
+    together = [each for each in responses.open_findings([spec.id]) if each.cause_id is not None]
+    mine = [each for each in together if f"cause:{each.cause_id}" == first.cause_key]
+    assert len(mine) > 1
+    chosen = next(each for each in mine if each.tier == "escalate")
+    given = {"title": "Another matter", "summary": "It is the feed.", "severity": "high", "run_ids": ()}
+    with pytest.raises(PermissionDenied):
+        incident_open_by_hand(model=spec, person=User.objects.get(username="auditor"), findings=[chosen], **given)
+    number = incident_open_by_hand(model=spec, person=officer, findings=[chosen], **given)
+    opened = Incident.objects.get(pk=number)
+    assert (opened.lead, opened.origin) == (officer, "escalation")
+    assert opened.cause_key == f"cause:{responses.finding(chosen.id).cause_id}" != first.cause_key
+    left = first.steps.get(event="finding_separated")
+    assert (left.actor, left.detail) == (officer.actor, {"findings": [chosen.id], "incident": number})
+    assert opened.evidence.exists()
+    with pytest.raises(Refused):
+        incident_open_by_hand(model=spec, person=officer, findings=[chosen], **{**given, "run_ids": (10**9,)})
+    assert responses.causes([responses.finding(chosen.id)]).popitem()[1].incident == number
 
 
 def test_the_schedule_puts_every_escalation_before_the_board_once(spec: ModelSpec) -> None:

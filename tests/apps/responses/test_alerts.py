@@ -94,6 +94,54 @@ def test_a_long_list_is_cut_and_says_so(spec: ModelSpec, cast: Cast) -> None:
     assert (len(lines), lines[-1]) == (11, "- and 4 more")
 
 
+def severe(spec: ModelSpec, hours: int, **changes: Any) -> None:
+    answer(spec, look(spec, as_of=NOON + timedelta(hours=hours), **changes))
+
+
+def test_what_joins_a_known_cause_and_is_no_worse_interrupts_nobody(spec: ModelSpec, cast: Cast, hooked: None) -> None:
+    severe(spec, 0)
+    severe(spec, 1, metric="fpr_gap")
+    first, second = selectors.notifications(cast.officer).order_by("id")
+    assert (first.read_at, second.title) == (None, "Claims triage: a further finding of a known cause, medium")
+    assert second.read_at is not None
+    assert OutboxMessage.objects.count() == 1
+    assert selectors.waiting_count(cast.officer) == 1
+    assert selectors.waiting_for(cast.officer)[0].number == 2
+    assert entries(action="finding.noted").count() == 1
+
+
+@pytest.mark.parametrize(
+    "worse",
+    [
+        {"severity": "high"},
+        {"window": "7d"},
+        {"attribute": "sex*region", "group": "female*APAC", "reference": "male*NA"},
+    ],
+    ids=["severity", "rung", "attribute"],
+)
+def test_what_makes_a_known_cause_worse_is_told_aloud(
+    spec: ModelSpec, cast: Cast, hooked: None, worse: dict[str, Any]
+) -> None:
+    severe(spec, 0)
+    severe(spec, 1, metric="fpr_gap", **worse)
+    assert selectors.unread_count(cast.officer) == 2
+    assert OutboxMessage.objects.count() == 2
+
+
+def test_a_finding_that_was_noted_is_told_aloud_when_it_grows_worse_than_its_cause(spec: ModelSpec, cast: Cast) -> None:
+    severe(spec, 0)
+    severe(spec, 1, metric="fpr_gap")
+    severe(spec, 2, metric="fpr_gap", severity="critical")
+    titles = [message.title for message in selectors.notifications(cast.board)]
+    assert titles == ["Claims triage: a finding, critical, escalated to the ethics board"]
+    assert selectors.unread_count(cast.officer) == 2
+
+
+def test_what_comes_back_after_its_cause_was_over_is_told_aloud(spec: ModelSpec, cast: Cast) -> None:
+    answer_hours(spec, "breach", *["within"] * 3, "breach")
+    assert selectors.unread_count(cast.officer) == 2
+
+
 def test_history_opens_silently_and_the_first_live_run_alerts_once(spec: ModelSpec, cast: Cast, hooked: None) -> None:
     for days in (3, 2, 1):
         answer(spec, look(spec, as_of=NOON - timedelta(days=days)), at=NOON)

@@ -23,7 +23,7 @@ from apps.responses import selectors
 from apps.responses.models import Answered, Finding, FindingTransition, Notification, OutboxMessage
 from apps.responses.observations import AnsweredRun
 from apps.responses.selectors import FindingRow
-from apps.responses.services import Answer, finding_acknowledge, respond
+from apps.responses.services import Answer, finding_acknowledge, findings_acknowledge, respond
 from tests.apps.responses.worlds import HOUR, NOON, answer, answer_hours, look, publish
 from tests.cast import Cast, model
 from tests.sides import side
@@ -286,7 +286,7 @@ def test_the_owner_of_another_model_learns_nothing(cast: Cast) -> None:
     assert selectors.waiting_count(cast.officer) == 1
 
 
-def test_what_waits_is_one_line_for_each_model_the_worst_first(
+def test_what_waits_is_one_line_for_each_cause_the_worst_first(
     spec: ModelSpec, cast: Cast, django_assert_max_num_queries: Any
 ) -> None:
     others = [model(f"other-{number}") for number in range(3)]
@@ -301,14 +301,44 @@ def test_what_waits_is_one_line_for_each_model_the_worst_first(
             ),
         )
     reader = User.objects.get(pk=cast.officer.pk)
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(5):
         found = selectors.waiting_for(reader, limit=3)
     assert [(each.worst.model_slug, each.worst.severity, each.number) for each in found] == [
         ("other-1", "critical", 3),
         ("other-0", "medium", 1),
         ("other-2", "medium", 1),
     ]
-    assert selectors.waiting_count(cast.officer) == 7
+    assert selectors.waiting_count(cast.officer) == 4
+    answer(spec, look(spec, attribute="sex", group="female", run_id=2, as_of=NOON + HOUR))
+    assert selectors.waiting_count(cast.officer) == 5
+    findings_acknowledge(finding_ids=[each.id for each in selectors.open_findings([spec.id])], person=cast.owner)
+    assert selectors.waiting_for(cast.owner) == ()
+
+
+def test_findings_acknowledged_together_stand_each_in_the_log(spec: ModelSpec, cast: Cast) -> None:
+    answer(spec, *(look(spec, group=group, run_id=1) for group in ("APAC", "EMEA", "LATAM")))
+    first, *others = (each.id for each in selectors.open_findings([spec.id]))
+    finding_acknowledge(finding_id=first, person=cast.owner, note="Mine.")
+    with pytest.raises(PermissionDenied):
+        findings_acknowledge(finding_ids=[first, *others], person=cast.compliance)
+    assert findings_acknowledge(finding_ids=[first, *others], person=cast.officer, note="An update.") == 2
+    assert entries(action="finding.acknowledged").count() == 3
+    assert selectors.finding(first).acknowledged_by == cast.owner.display_name
+    with pytest.raises(Refused, match="already"):
+        findings_acknowledge(finding_ids=[first, *others], person=cast.officer)
+
+
+def test_who_owns_one_of_the_models_acknowledges_nothing_of_the_other(spec: ModelSpec, cast: Cast) -> None:
+    other = model("other")
+    answer(spec, look(spec))
+    answer(other, look(other))
+    with pytest.raises(Http404):
+        findings_acknowledge(finding_ids=[only(spec).id, only(other).id], person=cast.owner)
+    assert only(spec).acknowledged_at is None
+
+
+def test_the_owner_sees_one_line_for_a_cause(spec: ModelSpec, cast: Cast) -> None:
+    answer(spec, *(look(spec, group=group, run_id=1) for group in ("APAC", "EMEA")))
     assert [each.number for each in selectors.waiting_for(cast.owner)] == [2]
 
 
