@@ -9,6 +9,7 @@ from django.http import Http404
 from django.urls import reverse
 
 from apps.accounts.permissions import may
+from apps.dashboards.actors import Names, names_among
 from apps.dashboards.words import Badge
 from apps.incidents import selectors
 from apps.incidents.selectors import ActionRow
@@ -26,6 +27,7 @@ class ConditionPage:
 
     row: ActionRow
     status: Badge
+    names: Names
     case_url: str
     may_finish: bool
     may_drop: bool
@@ -47,6 +49,7 @@ def page_of(user: Any, action_id: int) -> ConditionPage:
     return ConditionPage(
         row=row,
         status=STATUS[row.state],
+        names=names_among([row.ended_by]),
         case_url=reverse("case", args=[row.case_id]) if sees else "",
         may_finish=still and (owns or plans),
         may_drop=still and plans,

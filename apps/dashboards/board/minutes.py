@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from apps.board import states
 from apps.board.selectors import CaseDetail, MemberView
 from apps.common.pdf import Document
-from apps.dashboards.board.reading import KINDS, SAID, actor_name, rules_text
+from apps.dashboards.board.reading import KINDS, SAID, actor_of_case, names_of, rules_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ def minutes_of(view: CaseDetail) -> Minutes:
     if row.ended_at is None:
         raise ValueError(f"case {row.id} has not ended")
     ended = next(step for step in reversed(view.steps) if step.event in (states.DECIDED, states.LAPSED))
+    names = names_of(view)
     said = {each["person"]: each for each in view.tally.get("members", ())}
     return Minutes(
         title=f"Minutes of case {row.id}",
@@ -54,14 +55,14 @@ def minutes_of(view: CaseDetail) -> Minutes:
         course=(
             ("about", f"{KINDS.get(row.kind, row.kind)} {row.subject_id}: {row.title}"),
             ("model", row.model_name or "the whole house"),
-            ("convened", f"{_moment(row.convened_at)} by {actor_name(view.convened_by)}"),
+            ("convened", f"{_moment(row.convened_at)} by {actor_of_case(view.convened_by, names)}"),
             ("vote opened", _moment(view.opened_at)),
             ("vote until", _moment(row.vote_until)),
             ("ended", _moment(row.ended_at)),
         ),
         facts=view.facts,
         papers=tuple(
-            (each.title, "\n".join(filter(None, (each.text, each.link))), actor_name(each.added_by))
+            (each.title, "\n".join(filter(None, (each.text, each.link))), actor_of_case(each.added_by, names))
             for each in view.papers
         ),
         conditions=tuple((each.title, each.owner, f"{each.hours} business hours") for each in view.conditions),

@@ -16,6 +16,7 @@ from apps.board import selectors, states
 from apps.board.rules import CHAIR, Rules
 from apps.board.selectors import CaseDetail, CaseRow, MemberView
 from apps.board.wording import people, standing_sentence
+from apps.dashboards.actors import Names, actor_name, names_among
 from apps.dashboards.approvals.reading import facts_of, url_of
 from apps.dashboards.board.conditions import STATUS
 from apps.dashboards.words import Badge
@@ -120,6 +121,7 @@ class CasePage:
     url: str
     rules: str
     members: tuple[MemberLine, ...]
+    names: Names
     steps: tuple[StepLine, ...]
     gathering: bool
     may_vote: bool
@@ -136,7 +138,7 @@ class CasePage:
 def list_of(user: Any, *, open_only: bool, before_id: int | None) -> list[CaseLine]:
     """Cases, newest first."""
     found = selectors.cases(open_only=open_only, before_id=before_id, limit=SHOWN_AT_ONCE)
-    yours = {each.id for each in selectors.votes_waiting_for(user)}
+    yours = selectors.cases_waiting_for(user, [each.id for each in found])
     return [line_of(each, yours=each.id in yours) for each in found]
 
 
@@ -178,6 +180,7 @@ def page_of(user: Any, view: CaseDetail) -> CasePage:
     """What the case's page shows to this person."""
     row = view.row
     seat = view.member(user)
+    names = names_of(view)
     conflicted = seat is not None and seat.standing == "conflict"
     gathering = row.state == states.CONVENED
     member = seat is not None and may(user, "board.vote")
@@ -192,7 +195,8 @@ def page_of(user: Any, view: CaseDetail) -> CasePage:
         url=subject_url(view),
         rules=rules_text(view.rules),
         members=tuple(_member(each, view, mine=each.person_id == user.pk) for each in view.members),
-        steps=tuple(_step(each) for each in reversed(view.steps)),
+        names=names,
+        steps=tuple(_step(each, names) for each in reversed(view.steps)),
         gathering=gathering,
         may_vote=view.may_vote(user) and member,
         may_declare=member and not conflicted and row.state in states.OPEN,
@@ -277,13 +281,19 @@ def _member(each: MemberView, view: CaseDetail, *, mine: bool) -> MemberLine:
     )
 
 
-def _step(step: Any) -> StepLine:
-    return StepLine(actor_name(step.actor), _EVENTS.get(step.event, step.event), step.text, step.at)
+def names_of(view: CaseDetail) -> Names:
+    """The names of who did something in a case. One query."""
+    actors = [step.actor for step in view.steps] + [each.added_by for each in view.papers]
+    return names_among([view.convened_by, *actors])
 
 
-def actor_name(actor: str) -> str:
-    """Who did something, as people read it: a user name, or the house where nobody had to."""
-    return "the house" if actor.startswith("system:") else actor.partition(":")[2] or actor
+def _step(step: Any, names: Names) -> StepLine:
+    return StepLine(actor_of_case(step.actor, names), _EVENTS.get(step.event, step.event), step.text, step.at)
+
+
+def actor_of_case(actor: str, names: Names) -> str:
+    """Who did something, as people read it, or the house where nobody had to."""
+    return "the house" if actor.startswith("system:") else actor_name(actor, names)
 
 
 def _action(row: ActionRow) -> ActionOfCase:

@@ -69,7 +69,10 @@ def convene(request: HttpRequest) -> HttpResponse:
         )
     except Refused as refusal:
         messages.error(request, refusal.message)
-        return redirect("board")
+        back = (
+            request.POST.get("from") == "incident" and refusal.code != "unknown" and may(request.user, "incident.view")
+        )
+        return redirect("incident", number=int(number)) if back else redirect("board")
     messages.success(request, "The board is convened; its members are told.")
     return redirect("case", case_id=made.pk)
 

@@ -15,6 +15,7 @@ from apps.common import clock
 from apps.common.errors import Refused
 from apps.dashboards import selectors as dashboards
 from apps.dashboards.acting import person_of
+from apps.dashboards.actors import names_among
 from apps.dashboards.complaints import listing
 from apps.dashboards.incidents.forms import Failed, Given
 from apps.dashboards.registers import csv_file, view_forgotten, view_kept
@@ -207,11 +208,13 @@ def _visible(request: HttpRequest, number: int) -> ComplaintRow:
 
 def _page(request: HttpRequest, row: ComplaintRow, failed: Failed | None = None) -> HttpResponse:
     records = may(request.user, listing.RECORD, row.model_id)
+    steps = selectors.complaint_steps(row.id)
     context = {
         "row": row,
+        "names": names_among([row.recorded_by, *(each.actor for each in steps)]),
         "line": listing.line_of(row, clock.now()),
         "outcome": listing.OUTCOMES.get(row.outcome, ""),
-        "steps": [(each, _DONE.get(each.event, each.event)) for each in reversed(selectors.complaint_steps(row.id))],
+        "steps": [(each, _DONE.get(each.event, each.event)) for each in reversed(steps)],
         "outcomes": listing.OUTCOMES,
         "severities": selectors.SEVERITIES,
         "may_record": records,

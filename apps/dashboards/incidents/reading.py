@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,6 +17,7 @@ from apps.accounts.roles import COMPLIANCE, OFFICER
 from apps.accounts.selectors import owners_of, people_with_role
 from apps.approvals import selectors as approvals
 from apps.common import clock
+from apps.dashboards.actors import Names, actor_name, names_among
 from apps.dashboards.approvals.reading import ApprovalLine, line_of
 from apps.dashboards.board.reading import CaseOfSubject, cases_about
 from apps.dashboards.incidents.evidence import Frozen, frozen_charts
@@ -125,6 +126,7 @@ class IncidentPage:
     further_clocks: Mapping[str, ClockRule]
     actions: tuple[ActionLine, ...]
     affected: tuple[AffectedLine, ...]
+    names: Names
     findings: FindingsOfIncident
     links: tuple[LinkLine, ...]
     cases: tuple[CaseOfSubject, ...]
@@ -153,7 +155,8 @@ def page_of(user: Any, detail: IncidentDetail, spec: ModelSpec) -> IncidentPage:
         charts, unlike = frozen_charts(spec, detail.evidence), ""
     except ValueError as error:
         charts, unlike = (), str(error)
-    lines = [_step(each) for each in reversed(detail.steps)]
+    names = names_among(_actors(detail))
+    lines = [_step(each, names) for each in reversed(detail.steps)]
     requests = approvals.approvals(subject=f"incident:{row.id}", limit=10)
     cases = cases_about(user, "incident", row.id)
     return IncidentPage(
@@ -167,6 +170,7 @@ def page_of(user: Any, detail: IncidentDetail, spec: ModelSpec) -> IncidentPage:
         further_clocks={key: rule for key, rule in RULES.items() if key not in {c.key for c in detail.clocks}},
         actions=tuple(_action(each, user, rights, now) for each in detail.actions),
         affected=tuple(_affected(each) for each in detail.affected),
+        names=names,
         findings=findings_of(user, detail, spec),
         links=_links(detail, spec),
         cases=cases,
@@ -296,26 +300,37 @@ def _links(detail: IncidentDetail, spec: ModelSpec) -> tuple[LinkLine, ...]:
     return tuple(lines)
 
 
-def _step(step: Any) -> StepLine:
-    return StepLine(step.at, step.actor, EVENTS.get(step.event, step.event), _facts(step.detail), step.text)
+def _actors(detail: IncidentDetail) -> Iterator[str]:
+    """Whom the page speaks of by an actor of the log: in its steps and their details, its actions and its costs."""
+    yield detail.row.opened_by
+    for step in detail.steps:
+        yield step.actor
+        yield from (value for value in step.detail.values() if isinstance(value, str))
+    yield from (each.ended_by for each in detail.actions)
+    yield from (each.booked_by for each in detail.costs)
 
 
-def _facts(detail: Mapping[str, Any]) -> str:
+def _step(step: Any, names: Names) -> StepLine:
+    did = EVENTS.get(step.event, step.event)
+    return StepLine(step.at, actor_name(step.actor, names), did, _facts(step.detail, names), step.text)
+
+
+def _facts(detail: Mapping[str, Any], names: Names) -> str:
     """The detail of a step in words: only what says something to a reader that the page does not say elsewhere."""
     if "documents" in detail:
         return "; ".join(each["title"] for each in detail["documents"])
     told = {name: value for name, value in detail.items() if name not in _UNTOLD and value not in (None, "", [])}
-    return "; ".join(f"{name.replace('_', ' ')}: {_told(value)}" for name, value in told.items())
+    return "; ".join(f"{name.replace('_', ' ')}: {_told(value, names)}" for name, value in told.items())
 
 
-def _told(value: Any) -> str:
+def _told(value: Any, names: Names) -> str:
     """A value of a step's detail: moments in UTC, people by their names."""
     if isinstance(value, list):
-        return ", ".join(map(_told, value))
+        return ", ".join(_told(each, names) for each in value)
     text = str(value)
     if _MOMENT.match(text):
         return f"{datetime.fromisoformat(text).astimezone(UTC):%-d %b %Y %H:%M} UTC"
-    return text.removeprefix("user:")
+    return actor_name(text, names) if text.startswith("user:") else text
 
 
 def _hindrances(detail: IncidentDetail) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from apps.dashboards import words
+from apps.dashboards import actors, words
+from apps.dashboards.actors import Names
 from apps.dashboards.assets import plotly_style_ids
 
 register = template.Library()
@@ -58,10 +59,9 @@ def money(amount: Decimal) -> str:
 
 
 @register.filter
-def actor_name(actor: str) -> str:
-    """An actor of the audit log as a reader knows it: `user:ines` is `ines`, a token a program."""
-    kind, _, name = actor.partition(":")
-    return {"user": name, "token": f"program {name}", "system": "the pipeline"}.get(kind, actor)
+def actor_name(actor: str, names: Names) -> str:
+    """Who did something, as `actors.actor_name` says it; `names` are those that the page has at hand."""
+    return actors.actor_name(actor, names)
 
 
 @register.simple_tag

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from apps.accounts.services import person_create
 from apps.approvals.selectors import ApprovalView
-from apps.board import services
+from apps.board import selectors, services
 from apps.board.models import Case, Vote
 from apps.common import clock
 from apps.dashboards.providers import PROVIDERS
@@ -48,6 +48,16 @@ def page(client: Client, name: str, *args: object, **query: str) -> str:
 def voting(incident: Incident) -> Case:
     """The incident's case with its vote open now."""
     return opened("incident", incident.pk)
+
+
+def test_the_list_says_yours_of_every_case_that_it_shows(incident: Incident, cast: Cast) -> None:
+    case = voting(incident)
+    with clock.frozen(case.opened_at):
+        assert selectors.votes_waiting_for(cast.board, limit=0) == ()
+        assert selectors.cases_waiting_for(cast.board, [case.pk, 10**9]) == {case.pk}
+        assert selectors.cases_waiting_for(cast.officer, [case.pk]) == frozenset()
+        vote(case, cast.board)
+        assert selectors.cases_waiting_for(cast.board, [case.pk]) == frozenset()
 
 
 def test_a_vote_waits_in_the_inbox_of_members_alone(incident: Incident, cast: Cast) -> None:
@@ -208,6 +218,10 @@ def test_the_board_is_convened_and_its_rules_asked_for_by_hand(cast: Cast, incid
     assert "The board is convened" in done.content.decode()
     for number, said in ((str(incident.pk), "is open"), ("0", "There is no incident"), ("x", "Give the number")):
         assert said in officer.post(reverse("case-convene"), {"incident": number}, follow=True).content.decode()
+    asked = {"incident": str(incident.pk), "from": "incident"}
+    refused = officer.post(reverse("case-convene"), asked, follow=True)
+    assert refused.redirect_chain[-1][0] == reverse("incident", args=[incident.pk])
+    assert "is open" in refused.content.decode()
     rules = {
         "quorum_share": "60",
         "quorum_least": "2",

@@ -10,7 +10,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from apps.approvals.selectors import approvals
@@ -21,6 +23,8 @@ from apps.dashboards.registers import SHOWN_AT_ONCE
 from apps.incidents import selectors, services
 from apps.incidents.models import Incident
 from apps.incidents.services import Group
+from apps.responses.models import Cause
+from apps.responses.selectors import open_findings
 from apps.thresholds.services import policy_publish
 from tests.apps.dashboards.world import CARE
 from tests.apps.incidents.test_closing import asked, finish, finished
@@ -68,6 +72,42 @@ def detail(incident: Incident) -> selectors.IncidentDetail:
 
 def numbers(html: str) -> list[int]:
     return [int(number) for number in re.findall(r'<a href="/incidents/(\d+)/">', html)]
+
+
+def test_people_are_named_as_people_know_them(
+    cast: Cast, incident: Incident, django_assert_max_num_queries: Any
+) -> None:
+    browser = signed_in(cast.officer)
+    act(browser, incident, "move", event="investigation_started")
+    address = reverse("incident", args=[incident.pk])
+    said = browser.get(address).content.decode()
+    assert f"<strong>{cast.officer.display_name}</strong> started the investigation" in said
+    assert "<strong>officer</strong>" not in said
+    with CaptureQueriesContext(connection) as before:
+        browser.get(address)
+    queries = len(before)
+    for number in range(3):
+        act(browser, incident, "note", text=f"Note {number}.")
+        act(signed_in(cast.owner), incident, "note", text="And another.")
+    with django_assert_max_num_queries(queries):
+        assert f"<strong>{cast.owner.display_name}</strong> noted" in browser.get(address).content.decode()
+
+
+def test_an_officer_chooses_findings_for_an_incident_of_their_own(cast: Cast, incident: Incident) -> None:
+    escalate(cast, "EMEA", run_id=72)
+    Cause.objects.update(incident_id=incident.pk)
+    finding = open_findings([cast.owned.id])[-1]
+    assert f'name="finding" value="{finding.id}"' in page(cast.officer, incident)
+    assert 'name="finding"' not in page(cast.compliance, incident)
+    browser = signed_in(cast.officer)
+    begun = browser.get(reverse("incident-new"), {"model": cast.owned.slug, "finding": finding.id})
+    assert f'belongs to <a href="{reverse("incident", args=[incident.pk])}">' in begun.content.decode()
+    sent = {"model": cast.owned.slug, "findings": finding.id, **begun.context["given"]}
+    opened = browser.post(reverse("incident-new"), sent, follow=True).context["page"]
+    assert [each.id for each in opened.findings.first] == [finding.id]
+    said = page(cast.officer, incident)
+    assert f'taken up in <a href="{reverse("incident", args=[opened.detail.row.id])}">' in said
+    assert "took findings up in another incident" in said
 
 
 def test_the_page_says_how_it_stands_what_was_frozen_and_whom_it_concerns(cast: Cast, incident: Incident) -> None:
