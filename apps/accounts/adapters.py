@@ -20,7 +20,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from apps.accounts.confirmation import confirm, is_ours
+from apps.accounts.addresses import is_ours
+from apps.accounts.confirmation import confirm
 from apps.accounts.identities import IdentityRefused, identity_admit, proved_just_now
 from apps.audit.services import append
 

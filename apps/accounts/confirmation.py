@@ -6,14 +6,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import resolve_url
-from django.utils.http import url_has_allowed_host_and_scheme
 
+from apps.accounts.addresses import came_from
 from apps.accounts.permissions import sign_in_first
 from apps.accounts.second_factors import has_second_factor, lacks_second_factor
 from apps.common import clock
@@ -82,26 +81,6 @@ def confirm_first(request: HttpRequest, ask: str = "") -> HttpResponse:
     sent = request.method not in ("GET", "HEAD")
     query = {"next": came_from(request)} | ({"again": "1"} if sent else {}) | ({"ask": ask} if ask else {})
     return _lead(request, f"{resolve_url('confirm')}?{urlencode(query)}")
-
-
-def came_from(request: HttpRequest) -> str:
-    """The page of ours that the person is looking at: this one, or the one whose form or fragment this is."""
-    page = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
-    if request.method in ("GET", "HEAD") and not request.headers.get("HX-Request"):
-        return request.get_full_path()
-    return local_path(request, urlunsplit(("", "", *urlsplit(page)[2:4], ""))) if is_ours(request, page) else "/"
-
-
-def local_path(request: HttpRequest, address: str) -> str:
-    """`address` if it leads to a page of ours, else the first page."""
-    return address if is_ours(request, address) else resolve_url(settings.LOGIN_REDIRECT_URL)
-
-
-def is_ours(request: HttpRequest, address: str | None) -> bool:
-    """Whether an address leads to this very site."""
-    return bool(address) and url_has_allowed_host_and_scheme(
-        address, {request.get_host()}, require_https=request.is_secure()
-    )
 
 
 def is_undone(response: HttpResponseBase) -> bool:

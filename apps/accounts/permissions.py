@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import wraps
 from typing import Any, Protocol
 
+from django.contrib import messages
 from django.contrib.auth.models import Group
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
@@ -15,10 +16,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import resolve_url
 from guardian.models import UserObjectPermission
 
+from apps.accounts.addresses import came_from
 from apps.accounts.roles import BY_MODEL, EVERYWHERE, MATRIX, OWN, OWNER
 from apps.common import clock
 
 OWN_MODEL = "own_model"
+NOT_CARRIED_OUT = "Your session had ended, and what you sent was not carried out. Sign in, and send it again."
 
 
 class HasId(Protocol):
@@ -104,10 +107,16 @@ def requires(verb: str) -> Callable[[Callable[..., HttpResponseBase]], Callable[
 
 
 def sign_in_first(request: HttpRequest) -> HttpResponse:
-    """Leads to the sign-in page and back; an HTMX fragment makes the whole page go there."""
+    """Leads to the sign-in page and back; an HTMX fragment makes the whole page go there.
+
+    A form whose session is over was not carried out, and its own address is no page: it leads back to the page that it
+    stands on.
+    """
     if request.headers.get("HX-Request"):
         return HttpResponse(status=401, headers={"HX-Redirect": resolve_url("login")})
-    return redirect_to_login(request.get_full_path())
+    if request.method not in ("GET", "HEAD"):
+        messages.warning(request, NOT_CARRIED_OUT, fail_silently=True)
+    return redirect_to_login(came_from(request))
 
 
 def roles_of(user: Any) -> frozenset[str]:

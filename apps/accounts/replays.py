@@ -16,7 +16,8 @@ from django.contrib import messages
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from apps.accounts.confirmation import came_from, is_undone
+from apps.accounts.addresses import came_from
+from apps.accounts.confirmation import is_undone
 from apps.accounts.models import SentForm
 from apps.common import clock
 

@@ -16,7 +16,8 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import never_cache
 
-from apps.accounts.confirmation import PASSWORD, confirm, local_path
+from apps.accounts.addresses import local_path
+from apps.accounts.confirmation import PASSWORD, confirm
 from apps.accounts.forms import CodeForm, PasswordForm
 from apps.accounts.identities import identities_of
 from apps.accounts.models import User

@@ -23,7 +23,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from apps.accounts.confirmation import local_path
+from apps.accounts.addresses import local_path
 from apps.accounts.forms import SignInForm
 from apps.accounts.second_factors import APP, CODES, PASSKEY, kinds_held
 from apps.audit.services import append

@@ -181,3 +181,21 @@ def test_the_command_makes_the_first_administrator() -> None:
     assert may(created, "person.manage")
     with pytest.raises(CommandError, match="already a person"):
         call_command("person_create", "root", stdout=out, stderr=err)
+
+
+def test_a_form_whose_session_is_over_leads_back_to_its_page_and_says_that_nothing_was_done() -> None:
+    """Its own address is no page: whoever signed in on the way there would see an error of the browser."""
+    person("officer")
+    page, address = reverse("thresholds"), reverse("approval-remark", args=[1])
+
+    def sent(visitor: Client, referrer: str) -> str:
+        return visitor.post(address, {"text": "Read."}, headers={"Referer": referrer} if referrer else {})["Location"]
+
+    assert sent(Client(), f"http://testserver{page}?state=all") == f"{LOGIN}?next={page}%3Fstate%3Dall"
+    for elsewhere in ("", "https://evil.example/thresholds/", f"http://testserver.evil.example{page}"):
+        assert sent(Client(), elsewhere) == f"{LOGIN}?next=/"
+    visitor = Client()
+    sent(visitor, f"http://testserver{page}")
+    assert "was not carried out. Sign in, and send it again." in visitor.get(LOGIN).content.decode()
+    assert sign_in(visitor, next=page)["Location"] == page
+    assert visitor.get(page).status_code == 200
