@@ -21,6 +21,7 @@ from apps.demo.client import ApiClient
 from apps.demo.commands import SIDE_VARIABLES, Programs
 from apps.demo.errors import DemoError
 from apps.demo.feed import Feeder, present
+from apps.demo.gateways import Gateways
 from apps.demo.live import LiveFeed
 from apps.demo.memory import DemoMemory, keep, recall
 from apps.demo.preparation import digest_of_checkout, installation
@@ -80,6 +81,9 @@ def run(*, port: int, check: bool, say: Callable[[str], None]) -> None:
         client = started.enter_context(_client(url, memory, home))
         feeder = Feeder(client, memory, home)
         _feed(feeder, say=say)
+        gateways = _gateways(url, memory)
+        started.callback(gateways.stop)
+        gateways.start()
         children.start(programs.compute())
         acting = not memory.story_told and _may_act(say)
         if acting:
@@ -154,6 +158,12 @@ def _client(url: str, memory: DemoMemory, home: Path) -> ApiClient:
     memory.token = _token()
     keep(home, memory)
     return ApiClient(url, memory.token)
+
+
+def _gateways(url: str, memory: DemoMemory) -> Gateways:
+    from apps.responses.selectors import status_public_key
+
+    return Gateways(url, token=memory.token, key=status_public_key())
 
 
 def _feed(feeder: Feeder, *, say: Callable[[str], None]) -> None:

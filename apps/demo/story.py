@@ -68,6 +68,15 @@ def _notice(past: Past, cast: Mapping[str, User]) -> None:
             person=cast["ines"],
             note="Analysts read reports in the order of arrival until the update is understood.",
         )
+    with past.at(8, 51):
+        _obey(past)
+
+
+def _obey(past: Past) -> None:
+    """Every gateway that serves the model has the newest status in effect, and says so."""
+    sequence = responses_read.status_number(past.spec.id)
+    for each in responses_read.gateways(past.spec.id):
+        responses.status_acknowledge(model=past.spec, actor=each.token, gateway=each.name, sequence=sequence)
 
 
 def _acknowledge(past: Past, person: User) -> None:
@@ -233,6 +242,8 @@ def _lift(past: Past, cast: Mapping[str, User]) -> None:
         _vote(case_id, cast["noor"], "against", "Two readers tire. I would wait for the build.")
     with past.at(14, 0):
         _vote(case_id, cast["emil"], "for", "I have heard the analysts of the region. They can do it for two weeks.")
+    with past.at(14, 1):
+        _obey(past)
 
 
 def _vote(case_id: int, member: User, choice: str, reason: str) -> None:

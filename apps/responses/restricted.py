@@ -129,6 +129,11 @@ def incidents_of(cause_ids: Collection[int]) -> tuple[int, ...]:
     return tuple(number for number in found.values_list("incident_id", flat=True).distinct() if number is not None)
 
 
+def status_number(model_id: int) -> int:
+    """The number of the model's newest status; 0 while nothing was ever decided about it."""
+    return ModelStatus.objects.filter(pk=model_id).values_list("sequence", flat=True).first() or 0
+
+
 def gateways(model_id: int) -> tuple[GatewayRow, ...]:
     """The gateways of a model, by name."""
     return tuple(

@@ -40,6 +40,7 @@ from apps.responses.restricted import (
     restriction_times,
     restrictions_of,
     standings_of,
+    status_number,
 )
 from apps.responses.silences import silences_of
 from apps.responses.status import status_document, status_public_key
@@ -95,6 +96,7 @@ __all__ = [
     "silences_of",
     "standings_of",
     "status_document",
+    "status_number",
     "status_public_key",
     "transitions",
     "unread_count",

@@ -22,6 +22,7 @@ from apps.pipeline import answering
 from apps.registry.models import MonitoredModel
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors as responses
+from apps.responses.services import status_acknowledge
 from biasgov.fairness.policy import Bound, Policy
 from tests.apps.pipeline.world import NOW, company, compute, people, send_attributes, send_events
 from tests.cast import PASSWORD
@@ -57,6 +58,17 @@ def test_the_ladder_climbs_and_the_people_bring_it_down_at_their_times(triage: M
     assert (lift.state, lift.requester) == ("effective", "Ines Okafor")
     assert [each.person for each in lift.signatures] == ["Carla Lindqvist"]
     assert len(lift.resolutions) == 1
+
+
+def test_the_gateways_that_serve_the_model_obey_a_minute_after_the_officer_has_decided(triage: ModelSpec) -> None:
+    for name in ("desk-1", "desk-2"):
+        status_acknowledge(model=triage, actor="token:demo", gateway=name, sequence=0)
+    story.tell()
+    (taken,) = [each for each in responses.restriction_register([triage.id]) if each.acknowledged_at]
+    assert taken.in_force_at is not None
+    assert taken.acknowledged_at == taken.in_force_at + timedelta(minutes=1)
+    lifted = TODAY - timedelta(days=2, hours=-14)
+    assert {each.acknowledged_at for each in responses.gateways(triage.id)} == {lifted + timedelta(minutes=1)}
 
 
 def test_what_nobody_has_mended_climbs_again_with_its_deadline_and_waits_for_the_officer(triage: ModelSpec) -> None:
