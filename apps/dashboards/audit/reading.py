@@ -32,8 +32,10 @@ PAGES = {
     "model": "model",
     "approval": "approval",
     "incident": "incident",
+    "complaint": "complaint",
     "retraining": "retraining-check",
     "case": "case",
+    "run": "run",
 }
 """The page of an object, by the kind in front of its number or name."""
 
@@ -89,11 +91,20 @@ class LogState:
 
 
 @dataclass(frozen=True, slots=True)
+class Fact:
+    """A part of what an entry says; url: the page of the run, incident ... that it names, "" where it names none."""
+
+    label: str
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class EntryPage:
     """An entry with what it says, and whether it stands in the signed log. url: the page of what it is about."""
 
     line: Line
-    facts: tuple[tuple[str, str], ...]
+    facts: tuple[Fact, ...]
     url: str
     status: Badge
     says: str
@@ -187,7 +198,8 @@ def page_of(entry: EntryView) -> EntryPage:
     """An entry as its page shows it; its proof is checked here, as anybody can check it."""
     (line,) = lines([entry])
     status, says, proof = _proved(selectors.place_of(entry.id))
-    return EntryPage(line, tuple(facts(entry.detail)), _url_of(entry.subject), status, says, proof)
+    said = tuple(Fact(label, text, _named(label, text)) for label, text in facts(entry.detail))
+    return EntryPage(line, said, _url_of(entry.subject), status, says, proof)
 
 
 def _proved(place: int | None) -> tuple[Badge, str, Proof | None]:
@@ -244,6 +256,12 @@ def _day(text: str, problems: list[str]) -> datetime | None:
     except ValueError:
         problems.append(f"{text!r:.40} is no date: write 2026-05-04.")
         return None
+
+
+def _named(label: str, text: str) -> str:
+    """The page of what a part of an entry names by its number: `runs, 1, run` and `253` lead to run 253."""
+    kind = label.rpartition(", ")[2]
+    return _url_of(f"{kind}:{text}") if text.isascii() and text.isdecimal() and len(text) < 19 else ""
 
 
 def _url_of(subject: str) -> str:

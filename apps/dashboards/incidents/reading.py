@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.urls import reverse
-
 from apps.accounts.models import User
 from apps.accounts.permissions import may
 from apps.accounts.roles import COMPLIANCE, OFFICER
@@ -22,6 +20,7 @@ from apps.dashboards.approvals.reading import ApprovalLine, line_of
 from apps.dashboards.board.reading import CaseOfSubject, cases_about
 from apps.dashboards.incidents.evidence import Frozen, frozen_charts
 from apps.dashboards.incidents.findings import FindingsOfIncident, findings_of
+from apps.dashboards.incidents.links import LinkGroup, links_of
 from apps.dashboards.incidents.words import EVENTS, STATES, deadline_words, severity_badge
 from apps.dashboards.words import Badge, group_name
 from apps.incidents import selectors, states
@@ -29,7 +28,6 @@ from apps.incidents.causes import CAUSES
 from apps.incidents.clocks import RULES, ClockRule
 from apps.incidents.selectors import ActionRow, ClockRow, ComplaintRow, CostRow, EvidenceRow, IncidentDetail, Money
 from apps.registry.spec import ModelSpec
-from apps.thresholds import selectors as thresholds
 
 STEPS_SHOWN = 12
 HIDDEN = "fewer than 10"
@@ -85,14 +83,6 @@ class AffectedLine:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkLine:
-    kind: str
-    target: str
-    text: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
 class StepLine:
     at: datetime
     actor: str
@@ -128,7 +118,7 @@ class IncidentPage:
     affected: tuple[AffectedLine, ...]
     names: Names
     findings: FindingsOfIncident
-    links: tuple[LinkLine, ...]
+    links: tuple[LinkGroup, ...]
     cases: tuple[CaseOfSubject, ...]
     may_convene: bool
     charts: tuple[Frozen, ...]
@@ -172,7 +162,7 @@ def page_of(user: Any, detail: IncidentDetail, spec: ModelSpec) -> IncidentPage:
         affected=tuple(_affected(each) for each in detail.affected),
         names=names,
         findings=findings_of(user, detail, spec),
-        links=_links(detail, spec),
+        links=links_of(detail, spec),
         cases=cases,
         may_convene=rights.manage and may(user, "board.convene") and not any(each.due for each in cases),
         charts=charts,
@@ -279,25 +269,6 @@ def _affected(row: Any) -> AffectedLine:
         people=f"{row.people:,}" if row.people is not None else hidden,
         source=row.source,
     )
-
-
-def _links(detail: IncidentDetail, spec: ModelSpec) -> tuple[LinkLine, ...]:
-    """What else it has to do with; its findings and its cases stand in panels of their own."""
-    judged = any(each.kind == "threshold" for each in detail.links)
-    policies = {str(each.version): each.id for each in thresholds.policy_versions(spec.id)} if judged else {}
-    lines = []
-    for each in detail.links:
-        if each.kind in ("case", "finding"):
-            continue
-        url = ""
-        if each.kind in ("run", "incident", "complaint") and each.target.isdecimal():
-            url = reverse(each.kind, args=[int(each.target)])
-        elif each.kind == "threshold" and each.target in policies:
-            url = reverse("threshold-version", args=[policies[each.target]])
-        elif each.kind == "version":
-            url = reverse("model", args=[spec.slug])
-        lines.append(LinkLine(each.kind, each.target, each.label, url))
-    return tuple(lines)
 
 
 def _actors(detail: IncidentDetail) -> Iterator[str]:

@@ -239,6 +239,19 @@ EXPORTS: dict[str, Export] = {
 }
 
 
+def test_what_an_entry_names_by_its_number_is_a_link_to_it(auditor: Client) -> None:
+    written(
+        action="run.stored",
+        subject="model:claims-triage",
+        detail={"runs": [{"run": 253, "window": "24h"}], "incident": "7", "people": 40, "run": "9" * 30},
+    )
+    page = auditor.get(reverse("audit-entry", args=[AuditEntry.objects.latest("id").pk])).content.decode()
+    assert f'<a href="{reverse("run", args=[253])}">253</a>' in page
+    assert f'<a href="{reverse("incident", args=[7])}">7</a>' in page
+    assert "<td>40</td>" in page
+    assert f"<td>{'9' * 30}</td>" in page
+
+
 @pytest.mark.parametrize("export", EXPORTS.values(), ids=EXPORTS.keys())
 def test_what_is_taken_away_is_checked_offline(auditor: Client, export: Export, tmp_path: Path) -> None:
     grown()

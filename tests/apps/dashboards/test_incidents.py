@@ -321,6 +321,16 @@ def test_two_who_describe_it_at_once_are_told(cast: Cast, incident: Incident) ->
     assert f'name="seen" value="{incident.revision}"' in said
 
 
+def test_many_links_are_told_by_kind_and_the_long_lists_are_folded(cast: Cast, incident: Incident) -> None:
+    for number in range(5):
+        services.incident_link(incident_id=incident.pk, person=cast.officer, kind="run", target=str(800 + number))
+    said = page(cast.officer, incident)
+    assert "6 runs</h3>" in said
+    assert "1 version of the thresholds</h3>" in said
+    folded = said.partition("3 more")[2].partition("</details>")[0]
+    assert re.findall(r"Run (\d+)</a>", folded) == ["802", "803", "804"]
+
+
 def test_thresholds_that_are_linked_lead_to_their_own_page(cast: Cast, incident: Incident) -> None:
     published = policy_publish(model_id=cast.owned.id, policy=CARE, assessment_reference="RA-2026-031", actor="token:x")
     assert act(signed_in(cast.officer), incident, "link", kind="threshold", target="1").status_code == 302
