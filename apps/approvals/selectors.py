@@ -142,15 +142,20 @@ def approvals_waiting_for(person: User, *, limit: int = 50) -> tuple[ApprovalVie
     return _views(signable_by(person).select_related("model", "requester").order_by("expires_at", "id")[:limit])
 
 
-def approvals_waiting_count(person: User) -> int:
-    """How many requests this person may sign now."""
-    return signable_by(person).count()
+def approvals_waiting_count(person: User, most: int | None = None) -> int:
+    """How many requests this person may sign now, counted up to `most`."""
+    return signable_by(person)[:most].count()
 
 
 def approvals_visible_to(
-    person: User, *, kind: str = "", open_only: bool = False, before_id: int | None = None, limit: int = 50
+    person: User,
+    *,
+    among: Collection[str] = (),
+    open_only: bool = False,
+    before_id: int | None = None,
+    limit: int = 50,
 ) -> tuple[ApprovalView, ...]:
-    """Requests that this person may read, newest first."""
+    """Requests that this person may read, newest first. among: only those of these kinds."""
     rows = _rows()
     allowed = Q(requester=person)
     for each in kinds():
@@ -160,8 +165,8 @@ def approvals_visible_to(
         else:
             allowed |= Q(kind=each.name, model_id__in=frozenset[int]().union(*(ids for ids in within if ids)))
     rows = rows.filter(allowed)
-    if kind:
-        rows = rows.filter(kind=kind)
+    if among:
+        rows = rows.filter(kind__in=among)
     if open_only:
         rows = rows.filter(state__in=states.OPEN)
     if before_id is not None:

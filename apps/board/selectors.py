@@ -196,9 +196,9 @@ def cases_waiting_for(person: User, case_ids: Collection[int]) -> frozenset[int]
     return frozenset(_open_to(person).filter(pk__in=list(case_ids)).values_list("pk", flat=True))
 
 
-def votes_waiting_count(person: User) -> int:
-    """How many cases wait for this person's vote."""
-    return _open_to(person).count() if may(person, "board.vote") else 0
+def votes_waiting_count(person: User, most: int | None = None) -> int:
+    """How many cases wait for this person's vote, counted up to `most`."""
+    return _open_to(person)[:most].count() if may(person, "board.vote") else 0
 
 
 def _open_to(person: User) -> QuerySet[Case]:

@@ -20,7 +20,7 @@ class Item:
     title: str
     url: str
     current: bool
-    count: int
+    waiting: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,9 @@ class Navigation:
     person: str
     role: str
 
+
+COUNTED_AT_MOST = 99
+"""Every page counts what waits: beyond this the side bar says `99+`, and the Inbox how many."""
 
 _ABOUT_PEOPLE = tuple(f"person-{name}" for name in ("invite", "link", "grant", "revoke", "own", "disown", "act"))
 _PAGES = (
@@ -110,7 +113,7 @@ def _navigation(request: HttpRequest) -> Navigation:
             title,
             reverse(name),
             here in pages,
-            _waiting(request) if name == "inbox" else 0,
+            _waiting(request) if name == "inbox" else "",
         )
         for title, name, verb, pages in _PAGES
         if may_somewhere(user, verb)
@@ -119,7 +122,9 @@ def _navigation(request: HttpRequest) -> Navigation:
     return Navigation(items, user.display_name, ", ".join(titles) or "no role yet")
 
 
-def _waiting(request: HttpRequest) -> int:
-    """How many things wait for the person; the Inbox has counted them already."""
-    counted: int | None = getattr(request, "things_waiting", None)
-    return waiting_count(request.user, PROVIDERS) if counted is None else counted
+def _waiting(request: HttpRequest) -> str:
+    """How many things wait for the person, "" for none; the Inbox has counted them already."""
+    number: int | None = getattr(request, "things_waiting", None)
+    if number is None:
+        number = waiting_count(request.user, PROVIDERS, most=COUNTED_AT_MOST + 1)
+    return f"{COUNTED_AT_MOST}+" if number > COUNTED_AT_MOST else str(number or "")

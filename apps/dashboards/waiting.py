@@ -37,11 +37,11 @@ class Provider:
     """What of one kind waits for a person; neither may read more rows than it answers with.
 
     first: at most so many tasks, most urgent first, given the models that the person sees. count: how many things
-    wait in all.
+    wait in all, or up to a number.
     """
 
     first: Callable[[Any, Sequence[ModelSpec], int], Sequence[Task]]
-    count: Callable[[Any], int]
+    count: Callable[[Any, int | None], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Waiting:
 
 def waiting(user: Any, specs: Sequence[ModelSpec], providers: Sequence[Provider]) -> Waiting:
     """What waits for the person. Where there is too much for one page every provider keeps its most urgent tasks."""
-    counts = [provider.count(user) for provider in providers]
+    counts = [provider.count(user, None) for provider in providers]
     offered = [
         provider.first(user, specs, TASKS_AT_MOST) if count else ()
         for provider, count in zip(providers, counts, strict=True)
@@ -71,6 +71,10 @@ def waiting(user: Any, specs: Sequence[ModelSpec], providers: Sequence[Provider]
     return Waiting(shown, total, max(total - sum(task.covers for task in shown), 0))
 
 
-def waiting_count(user: Any, providers: Sequence[Provider]) -> int:
-    """How many things wait for the person; one short query for each provider."""
-    return sum(provider.count(user) for provider in providers)
+def waiting_count(user: Any, providers: Sequence[Provider], *, most: int) -> int:
+    """How many things wait for the person, counted up to `most`; at most one short query for each provider."""
+    number = 0
+    for provider in providers:
+        if number < most:
+            number += provider.count(user, most - number)
+    return number

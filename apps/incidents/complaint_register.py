@@ -113,9 +113,11 @@ def complaints_due(
     return _rows(_due(visible, until).order_by("due_at", "id")[:limit])
 
 
-def complaints_waiting_count(*, visible: Collection[int] | None = None, until: datetime) -> int:
-    """How many `complaints_due` has."""
-    return _due(visible, until).count()
+def complaints_waiting_count(
+    *, visible: Collection[int] | None = None, until: datetime, most: int | None = None
+) -> int:
+    """How many `complaints_due` has, counted up to `most`."""
+    return _due(visible, until)[:most].count()
 
 
 def _due(visible: Collection[int] | None, until: datetime) -> QuerySet[Complaint]:

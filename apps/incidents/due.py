@@ -34,9 +34,9 @@ def actions_due(owner_id: int, *, limit: int = 50) -> tuple[ActionRow, ...]:
     return actions(Action.objects.filter(owner_id=owner_id, state=Action.State.OPEN), limit)
 
 
-def actions_due_count(owner_id: int) -> int:
-    """How many open actions a person has."""
-    return Action.objects.filter(owner_id=owner_id, state=Action.State.OPEN).count()
+def actions_due_count(owner_id: int, most: int | None = None) -> int:
+    """How many open actions a person has, counted up to `most`."""
+    return Action.objects.filter(owner_id=owner_id, state=Action.State.OPEN)[:most].count()
 
 
 def next_due(incident_ids: Sequence[int]) -> dict[int, Due]:

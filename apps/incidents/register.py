@@ -88,9 +88,9 @@ def clocks_waiting(
     return tuple((found[key], due[key]) for key in due)
 
 
-def clocks_waiting_count(*, visible: Collection[int] | None = None, until: datetime) -> int:
-    """How many incidents `clocks_waiting` has."""
-    return _clocks(visible, until).distinct().count()
+def clocks_waiting_count(*, visible: Collection[int] | None = None, until: datetime, most: int | None = None) -> int:
+    """How many incidents `clocks_waiting` has, counted up to `most`."""
+    return _clocks(visible, until).distinct()[:most].count()
 
 
 def _clocks(visible: Collection[int] | None, until: datetime) -> QuerySet[RegulatoryClock, Any]:

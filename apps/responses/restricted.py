@@ -112,9 +112,9 @@ def proposed_restrictions(visible: Collection[int] | None, *, limit: int = 50) -
     return tuple(map(_row, _proposed(visible).select_related("decided_by").order_by("proposed_at", "id")[:limit]))
 
 
-def proposed_count(visible: Collection[int] | None) -> int:
-    """How many `proposed_restrictions` has."""
-    return _proposed(visible).count()
+def proposed_count(visible: Collection[int] | None, most: int | None = None) -> int:
+    """How many `proposed_restrictions` has, counted up to `most`."""
+    return _proposed(visible)[:most].count()
 
 
 def standings_of(model_ids: Sequence[int]) -> dict[int, tuple[str, bool]]:

@@ -278,9 +278,9 @@ def findings_of_cause(cause_id: int) -> tuple[FindingRow, ...]:
     return _rows(sorted(_complete().filter(cause_id=cause_id, state=Finding.State.OPEN), key=_urgency))
 
 
-def waiting_count(user: Any) -> int:
-    """How many causes wait for this person; one query beside those for the person's roles."""
-    return number_of_causes(user)
+def waiting_count(user: Any, most: int | None = None) -> int:
+    """How many causes wait for this person, counted up to `most`; one query beside those for the person's roles."""
+    return number_of_causes(user, most)
 
 
 def notifications(user: Any, *, unread_only: bool = False) -> QuerySet[Notification]:

@@ -24,9 +24,9 @@ def unacknowledged(user: Any) -> QuerySet[Finding]:
     return waiting if within is None else waiting.filter(model_id__in=within)
 
 
-def number_of_causes(user: Any) -> int:
-    """How many causes they belong to. One query beside those for the person's roles."""
-    return int(unacknowledged(user).aggregate(number=Count(_CAUSE, distinct=True))["number"])
+def number_of_causes(user: Any, most: int | None = None) -> int:
+    """How many causes they belong to, counted up to `most`. One query beside those for the person's roles."""
+    return unacknowledged(user).values(cause_of=_CAUSE).distinct()[:most].count()
 
 
 def worst_of_causes(user: Any, limit: int) -> dict[int, tuple[int, datetime]]:

@@ -89,7 +89,7 @@ class PolicyVersion(models.Model):
         indexes = [
             models.Index(fields=["model", "effective_from", "version"], name="thresholds_by_start"),
             models.Index(fields=["-published_at", "-id"], name="thresholds_newest_first"),
-            models.Index(fields=["model", "-version"], include=["effective_from"], name="thresholds_latest_first"),
+            models.Index(fields=["model", "-version"], include=["id", "effective_from"], name="thresholds_latest"),
         ]
 
     def __str__(self) -> str:

@@ -129,9 +129,9 @@ def accesses_open_of(person_id: int, *, limit: int = 20) -> list[AccessRow]:
     return [_access(row) for row in rows[:limit]]
 
 
-def accesses_open_count(person_id: int) -> int:
-    """How many looks a person may still have."""
-    return _open_of(person_id).count()
+def accesses_open_count(person_id: int, most: int | None = None) -> int:
+    """How many looks a person may still have, counted up to `most`."""
+    return _open_of(person_id)[:most].count()
 
 
 def _open_of(person_id: int) -> QuerySet[VaultAccess]:

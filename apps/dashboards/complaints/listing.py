@@ -163,11 +163,11 @@ def to_answer(user: Any, specs: Sequence[ModelSpec], limit: int) -> list[Task]:
     ]
 
 
-def _to_answer_count(user: Any) -> int:
+def _to_answer_count(user: Any, most: int | None) -> int:
     if not may_somewhere(user, RECORD):
         return 0
     until = clock.now() + DUE_SOON
-    return selectors.complaints_waiting_count(visible=models_within(user, RECORD), until=until)
+    return selectors.complaints_waiting_count(visible=models_within(user, RECORD), until=until, most=most)
 
 
 TO_ANSWER = Provider(to_answer, _to_answer_count)

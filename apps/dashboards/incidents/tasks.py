@@ -47,10 +47,11 @@ def to_do(user: Any, specs: Sequence[ModelSpec], limit: int) -> list[Task]:
     return [_action(each, clock.now()) for each in selectors.actions_due(user.pk, limit=limit)]
 
 
-def _to_report_count(user: Any) -> int:
+def _to_report_count(user: Any, most: int | None) -> int:
     if not may_somewhere(user, MANAGE):
         return 0
-    return selectors.clocks_waiting_count(visible=models_within(user, MANAGE), until=clock.now() + DUE_SOON)
+    until = clock.now() + DUE_SOON
+    return selectors.clocks_waiting_count(visible=models_within(user, MANAGE), until=until, most=most)
 
 
 def _action(row: ActionRow, now: datetime) -> Task:
@@ -71,4 +72,4 @@ def _action(row: ActionRow, now: datetime) -> Task:
 
 
 TO_REPORT = Provider(to_report, _to_report_count)
-TO_DO = Provider(to_do, lambda user: selectors.actions_due_count(user.pk))
+TO_DO = Provider(to_do, lambda user, most: selectors.actions_due_count(user.pk, most))

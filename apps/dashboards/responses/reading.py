@@ -134,8 +134,8 @@ def to_confirm(user: Any, specs: Sequence[ModelSpec], limit: int) -> list[Task]:
     ]
 
 
-def _to_confirm_count(user: Any) -> int:
-    return responses.proposed_count(models_within(user, CONFIRM)) if may_somewhere(user, CONFIRM) else 0
+def _to_confirm_count(user: Any, most: int | None) -> int:
+    return responses.proposed_count(models_within(user, CONFIRM), most) if may_somewhere(user, CONFIRM) else 0
 
 
 TO_CONFIRM = Provider(to_confirm, _to_confirm_count)

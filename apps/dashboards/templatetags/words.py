@@ -88,9 +88,18 @@ def options(pairs: Sequence[tuple[str, str]], chosen: str) -> SafeString:
     return format_html_join("", '<option value="{}"{}>{}</option>', known)
 
 
-@register.inclusion_tag("dashboards/_status.html")
-def status(badge: words.Badge) -> dict[str, words.Badge]:
-    return {"badge": badge}
+@register.simple_tag
+def bounds(pairs: Sequence[tuple[str, str]]) -> SafeString:
+    """Metrics with their bounds, one below the other; written here for the reason that `options` has."""
+    if not pairs:
+        return format_html('<span class="muted">{}</span>', "no bound")
+    return format_html_join("", '<div>{} <span class="number nowrap">{}</span></div>', pairs)
+
+
+@register.simple_tag
+def status(badge: words.Badge) -> SafeString:
+    """A badge in words and colour. Written here: a template included for every row takes longer than the row."""
+    return format_html('<span class="status status-{}">{}</span>', badge.kind, badge.text)
 
 
 @register.simple_tag

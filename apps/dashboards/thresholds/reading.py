@@ -41,7 +41,7 @@ WAY_BADGES: Mapping[str, Badge] = {
     "signed": Badge("within", "signed"),
     "emergency": Badge("breach", "emergency, not signed"),
 }
-PROPOSALS_SHOWN = 8
+PROPOSALS_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +120,10 @@ def register_of(user: Any, filters: Filters, page: int) -> Register:
     """The register's page; a constant number of queries."""
     found = thresholds.register_page(user, filters, page=page)
     models = registry.names_visible_to(user)
-    asked = [
-        view
-        for kind in (thresholds.CHANGE, thresholds.REVIEW)
-        for view in approvals.approvals_visible_to(user, kind=kind, open_only=True, limit=PROPOSALS_SHOWN)
-        if view.state != states.DRAFT or view.requester_id == user.pk
-    ]
+    under_way = approvals.approvals_visible_to(
+        user, among=[thresholds.CHANGE, thresholds.REVIEW], open_only=True, limit=PROPOSALS_SHOWN
+    )
+    asked = [view for view in under_way if view.state != states.DRAFT or view.requester_id == user.pk]
     today = clock.now().date()
     return Register(
         say=_say(found, filters, sum(row.review_due <= today for row in found.rows)),

@@ -92,9 +92,9 @@ def _to_review(user: Any, specs: Sequence[ModelSpec], limit: int) -> list[Task]:
     return [_task(each, names[each.model_id]) for each in due if each.model_id in names]
 
 
-def _count(user: Any) -> int:
+def _count(user: Any, most: int | None) -> int:
     within = _answered_for(user)
-    return thresholds.reviews_due_count(within, before=_soon()) if within is None or within else 0
+    return thresholds.reviews_due_count(within, before=_soon(), most=most) if within is None or within else 0
 
 
 def _answered_for(user: Any) -> frozenset[int] | None:

@@ -176,7 +176,7 @@ def upload_line(row: UploadRow) -> UploadLine:
 
 def access_lines(user: Any, limit: int, *, before_id: int | None = None) -> tuple[ApprovalLine, ...]:
     """Requests for access that the person may read, newest first, with what became of them."""
-    found = approvals.approvals_visible_to(user, kind=ACCESS, before_id=before_id, limit=limit)
+    found = approvals.approvals_visible_to(user, among=[ACCESS], before_id=before_id, limit=limit)
     rows = vault.accesses([view.id for view in found])
     return tuple(replace(line_of(view), status=access_status(view, rows.get(view.id))) for view in found)
 
@@ -276,8 +276,8 @@ def _to_look(user: Any, specs: Sequence[ModelSpec], limit: int) -> list[Task]:
     ]
 
 
-def _to_look_count(user: Any) -> int:
-    return vault.accesses_open_count(user.pk) if may(user, REQUEST) else 0
+def _to_look_count(user: Any, most: int | None) -> int:
+    return vault.accesses_open_count(user.pk, most) if may(user, REQUEST) else 0
 
 
 TO_LOOK = Provider(_to_look, _to_look_count)

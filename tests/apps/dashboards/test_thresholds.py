@@ -327,7 +327,7 @@ def test_a_proposal_is_not_submitted_past_its_own_page(cast: Cast, answered: boo
     found = approval_view(view.id)
     assert found is not None
     assert found.state == "draft"
-    assert waiting_count(cast.compliance, PROVIDERS) == 0
+    assert waiting_count(cast.compliance, PROVIDERS, most=100) == 0
 
 
 def test_a_proposal_that_was_overtaken_says_so(cast: Cast) -> None:
@@ -339,8 +339,8 @@ def test_a_proposal_that_was_overtaken_says_so(cast: Cast) -> None:
 
 def test_a_review_is_due_in_the_inbox_recorded_and_signed(cast: Cast) -> None:
     with clock.frozen(clock.now() + timedelta(days=350)):
-        assert waiting_count(cast.owner, PROVIDERS) == 1
-        assert waiting_count(cast.steward, PROVIDERS) == 0
+        assert waiting_count(cast.owner, PROVIDERS, most=100) == 1
+        assert waiting_count(cast.steward, PROVIDERS, most=100) == 0
         assert "calibration review" in seen(cast.owner, "inbox")
         address = reverse("threshold-review", args=[cast.owned.slug])
         sent = {
@@ -354,7 +354,7 @@ def test_a_review_is_due_in_the_inbox_recorded_and_signed(cast: Cast) -> None:
         assert view is not None
         assert "version that stays" in seen(cast.compliance, "approval", view.id)
         sign(view, cast.compliance)
-        assert waiting_count(cast.owner, PROVIDERS) == 0
+        assert waiting_count(cast.owner, PROVIDERS, most=100) == 0
         assert len(policy_versions(cast.owned.id)) == 1
         assert "signed review" in seen(cast.owner, "threshold-version", newest_version(cast.owned.id).id)
 

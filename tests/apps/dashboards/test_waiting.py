@@ -15,7 +15,7 @@ def provider(kind: str, number: int, covers: int = 1) -> Provider:
     def first(user: Any, specs: Any, limit: int) -> Sequence[Task]:
         return [Task(kind, f"{kind} {place}", "", "/", NOON, covers=covers) for place in range(min(number, limit))]
 
-    return Provider(first, lambda user: number * covers)
+    return Provider(first, lambda user, most: number * covers)
 
 
 def test_few_tasks_are_all_shown_in_the_order_of_their_providers() -> None:
@@ -31,8 +31,19 @@ def test_no_kind_of_task_crowds_out_another() -> None:
     assert (found.total, found.hidden) == (1502, 1502 - 3 * (TASKS_AT_MOST - 2) - 2)
 
 
-def test_the_count_is_that_of_everything() -> None:
-    assert waiting_count(None, [provider("Acknowledge", 500, covers=3), provider("Sign", 2)]) == 1502
+def test_the_side_bar_counts_no_further_than_it_shows() -> None:
+    asked: list[int | None] = []
+
+    def many(number: int) -> Provider:
+        def count(user: Any, most: int | None) -> int:
+            asked.append(most)
+            return number if most is None else min(number, most)
+
+        return Provider(lambda user, specs, limit: (), count)
+
+    assert waiting_count(None, [many(40), many(2)], most=100) == 42
+    assert waiting_count(None, [many(40), many(500), many(500)], most=100) == 100
+    assert asked == [100, 60, 100, 60]
 
 
 def test_no_provider_is_asked_for_more_than_a_page_or_where_nothing_waits() -> None:
@@ -42,5 +53,5 @@ def test_no_provider_is_asked_for_more_than_a_page_or_where_nothing_waits() -> N
         asked.append(limit)
         return []
 
-    waiting(None, [], [Provider(first, lambda user: 10_000), Provider(first, lambda user: 0)])
+    waiting(None, [], [Provider(first, lambda user, most: 10_000), Provider(first, lambda user, most: 0)])
     assert asked == [TASKS_AT_MOST]
