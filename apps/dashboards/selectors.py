@@ -28,15 +28,20 @@ from apps.thresholds import selectors as thresholds
 
 EVENTS_AT_MOST = 6
 CHANGES_FIRST = 3
+EARLIER_AT_MOST = REMEMBERED = 50
 
 
 @dataclass(frozen=True, slots=True)
 class ModelPage:
-    """A model's panel (None before its first run), and what changed, newest first: the latest and what was before."""
+    """A model's panel (None before its first run), and what changed, newest first: the latest and what was before.
+
+    longer: whether there is more than that; the registers have all of it.
+    """
 
     panel: Panel | None
     events: tuple[Event, ...]
     earlier: tuple[Event, ...]
+    longer: bool
     confidence: str
 
 
@@ -91,21 +96,22 @@ def model_page(spec: ModelSpec, choice: Choice, *, whole: bool = False) -> Model
     changes = change_events(spec, choice, monitoring.changes(spec.id))
     events = [*history(spec), *changes]
     shown, earlier = latest(events, most=EVENTS_AT_MOST, changes=CHANGES_FIRST)
+    listed, longer = earlier[:EARLIER_AT_MOST], len(earlier) > EARLIER_AT_MOST
     runs = monitoring.latest_runs(spec.id)
     if choice.window not in runs:
-        return ModelPage(None, shown, earlier, "")
+        return ModelPage(None, shown, listed, longer, "")
     documents = monitoring.run_documents([run.id for run in runs.values()])
     readings = {window: Reading.of(documents[run.id]) for window, run in runs.items()}
     series = _series(spec, choice, readings[choice.window], daily_before=None if whole else clock.now() - HOURLY)
     body = readings[choice.window].document["policy"]["body"]
     drawn = panel(spec, choice, runs, readings, series, events)
-    return ModelPage(drawn, shown, earlier, percent(body["confidence"]))
+    return ModelPage(drawn, shown, listed, longer, percent(body["confidence"]))
 
 
 def model_head(spec: ModelSpec) -> ModelHead:
     """The header of a model's page."""
     fresh = monitoring.freshness([spec.id])[spec.id]
-    row = monitoring.portfolio_points([spec.id]).get(spec.id)
+    row = monitoring.portfolio_points([spec.id], lines=False).get(spec.id)
     versions = registry.version_details(spec.id)
     findings = responses.open_findings([spec.id])
     return ModelHead(
@@ -136,7 +142,7 @@ def _found(findings: Sequence[FindingRow]) -> Mapping[str, str]:
 
 
 def history(spec: ModelSpec) -> list[Event]:
-    """Versions, policies and findings, whatever a reader looks at."""
+    """Versions, policies, restrictions and findings, whatever a reader looks at; the newest of each."""
     events = version_events(registry.version_details(spec.id))
     events += [
         Event(
@@ -145,10 +151,10 @@ def history(spec: ModelSpec) -> list[Event]:
             f"Threshold policy version {policy.version} in force (assessment {policy.assessment_reference}).",
             f"policy {policy.version}" if policy.version > 1 else "",
         )
-        for policy in thresholds.policy_versions(spec.id)
+        for policy in thresholds.policy_starts(spec.id, limit=REMEMBERED)
     ]
     events += restriction_events(responses.restriction_moments(spec.id))
-    opened = responses.findings_of(spec.id)
+    opened = responses.findings(spec.id, limit=REMEMBERED)
     return events + finding_events(
         (each.opened_as_of, each.severity, finding_text(each, spec.words)) for each in opened
     )

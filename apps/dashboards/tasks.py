@@ -23,6 +23,7 @@ from apps.registry.spec import ModelSpec, Words
 from apps.responses import selectors as responses
 from apps.responses.selectors import CauseRow, FindingRow, WaitingFindings
 
+FINDINGS_LISTED = 40
 CAUSES_SHOWN = 4
 FINDINGS_SHOWN = 2
 """Of each cause, before the others are asked for."""
@@ -128,7 +129,7 @@ def _acknowledge(waiting: WaitingFindings, words: Words | None) -> Task:
 
 def finding_rows(user: Any, spec: ModelSpec, findings: Sequence[FindingRow]) -> Mapping[str, Any]:
     """The open findings of a model for its page by cause, severest first; a constant number of queries."""
-    ordered = sorted(findings, key=_urgency)
+    ordered = sorted(findings, key=_urgency)[:FINDINGS_LISTED]
     allowed = may_somewhere(user, "finding.acknowledge") and may(user, "finding.acknowledge", spec)
     sees = bool(ordered) and may_somewhere(user, "incident.view") and may(user, "incident.view", spec)
     known = incidents.incidents_of_findings([finding.id for finding in ordered]) if sees else {}
@@ -161,6 +162,7 @@ def finding_rows(user: Any, spec: ModelSpec, findings: Sequence[FindingRow]) -> 
     ]
     return {
         "findings": ordered,
+        "findings_open": len(findings),
         "causes": grouped[:CAUSES_SHOWN],
         "further_causes": grouped[CAUSES_SHOWN:],
     }

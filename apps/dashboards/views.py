@@ -83,6 +83,7 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
         "panel": page.panel,
         "events": page.events,
         "earlier": page.earlier,
+        "longer": page.longer,
         "confidence": page.confidence,
     }
     if head is None:

@@ -13,6 +13,9 @@ from apps.accounts.permissions import models_within
 from apps.registry.models import ModelVersion, MonitoredModel
 from apps.registry.spec import AttributeSpec, ModelSpec, Words
 
+KEPT_AT_MOST = 1_024
+_kept: dict[tuple[Any, ...], ModelSpec] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class ModelName:
@@ -25,23 +28,37 @@ class ModelName:
 
 
 def model_spec(slug: str) -> ModelSpec:
-    """The model called `slug`; raises MonitoredModel.DoesNotExist. Three queries."""
-    return _spec(_complete().get(slug=slug))
+    """The model called `slug`; raises MonitoredModel.DoesNotExist."""
+    return _only(MonitoredModel.objects.filter(slug=slug))
 
 
 def model_spec_by_id(model_id: int) -> ModelSpec:
-    """The model with that id; raises MonitoredModel.DoesNotExist. Three queries."""
-    return _spec(_complete().get(pk=model_id))
+    """The model with that id; raises MonitoredModel.DoesNotExist."""
+    return _only(MonitoredModel.objects.filter(pk=model_id))
 
 
 def all_specs() -> tuple[ModelSpec, ...]:
-    """Every registered model, by name. Three queries however many there are."""
+    """Every registered model, by name."""
     return specs_of(MonitoredModel.objects.all())
 
 
 def specs_of(models: QuerySet[MonitoredModel]) -> tuple[ModelSpec, ...]:
-    """The specs of the models of a query set, in its order. Three queries however many there are."""
-    return tuple(_spec(model) for model in _completed(models))
+    """The specs of the models of a query set, in its order: one query, and three more where something is new.
+
+    A spec depends on rows that are written once: the model with its attributes, and its versions. It is kept in this
+    process as long as these are the same.
+    """
+    states = list(models.values_list("pk", "created_at", Max("versions__pk")))
+    known = {state: _kept[state] for state in states if state in _kept}
+    missing = {state[0]: state for state in states if state not in known}
+    if missing:
+        rows = MonitoredModel.objects.filter(pk__in=missing).prefetch_related("attributes", "versions")
+        read = {missing[row.pk]: _spec(row) for row in rows}
+        if len(_kept) + len(read) > KEPT_AT_MOST:
+            _kept.clear()
+        _kept.update(read)
+        known |= read
+    return tuple(known[state] for state in states)
 
 
 def specs_page(*, only: str | None, after: int, limit: int | None) -> tuple[ModelSpec, ...]:
@@ -94,25 +111,9 @@ def slug_of(model_id: int | None) -> str:
     return "" if model_id is None else MonitoredModel.objects.values_list("slug", flat=True).get(pk=model_id)
 
 
-_kept: dict[str, tuple[Any, ModelSpec]] = {}
-
-
 def current_spec(slug: str) -> ModelSpec | None:
-    """Like `model_spec` in a single query while nothing changed; None where there is no such model.
-
-    A spec depends on rows that are written once: the model with its attributes, and its versions. It is kept in
-    this process as long as both are the same.
-    """
-    found = MonitoredModel.objects.filter(slug=slug).values_list("pk", "created_at", Max("versions__pk")).first()
-    if found is None:
-        return None
-    state, spec = _kept.get(slug, (None, None))
-    if spec is None or state != found:
-        spec = model_spec_by_id(found[0])
-        if len(_kept) >= 256:
-            _kept.clear()
-        _kept[slug] = (found, spec)
-    return spec
+    """`model_spec`, but None where there is no such model."""
+    return next(iter(specs_of(MonitoredModel.objects.filter(slug=slug))), None)
 
 
 def version_details(model_id: int) -> tuple[dict[str, Any], ...]:
@@ -128,7 +129,7 @@ def version_details(model_id: int) -> tuple[dict[str, Any], ...]:
 
 
 def family_of(spec: ModelSpec) -> tuple[ModelSpec, ...]:
-    """The other models of the same declared family, in the order of registration. Three queries."""
+    """The other models of the same declared family, in the order of registration."""
     if not spec.family:
         return ()
     return specs_of(MonitoredModel.objects.filter(family=spec.family).exclude(pk=spec.id).order_by("pk"))
@@ -148,12 +149,10 @@ def declared_training(model_id: int) -> dict[str, dict[str, Any]]:
     return {version: declared for version, declared in found.items() if declared}
 
 
-def _complete() -> QuerySet[MonitoredModel]:
-    return _completed(MonitoredModel.objects.all())
-
-
-def _completed(models: QuerySet[MonitoredModel]) -> QuerySet[MonitoredModel]:
-    return models.prefetch_related("attributes", "versions")
+def _only(models: QuerySet[MonitoredModel]) -> ModelSpec:
+    for spec in specs_of(models):
+        return spec
+    raise MonitoredModel.DoesNotExist("There is no such model.")
 
 
 def _spec(model: MonitoredModel) -> ModelSpec:

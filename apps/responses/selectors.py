@@ -299,7 +299,8 @@ def answered(run_ids: Sequence[int]) -> frozenset[int]:
 
 
 def _complete() -> QuerySet[Finding]:
-    return Finding.objects.select_related("model", "acknowledged_by")
+    found = Finding.objects.select_related("model", "acknowledged_by")
+    return found.defer("persistence", "model__words", "model__features", "model__population", "model__purpose")
 
 
 def _urgency(found: Finding) -> tuple[int, datetime, int]:

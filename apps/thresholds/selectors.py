@@ -33,9 +33,11 @@ from apps.thresholds.reviews import Kept, kept_of
 from apps.thresholds.versions import (
     NoPolicy,
     PolicyInForce,
+    PolicyStart,
     newest_version,
     policies_in_force,
     policy_in_force,
+    policy_starts,
     policy_version,
     policy_versions,
 )
@@ -61,6 +63,7 @@ __all__ = [
     "Kept",
     "NoPolicy",
     "PolicyInForce",
+    "PolicyStart",
     "Proposal",
     "RegisterPage",
     "RegisterRow",
@@ -75,6 +78,7 @@ __all__ = [
     "newest_version",
     "policies_in_force",
     "policy_in_force",
+    "policy_starts",
     "policy_version",
     "policy_versions",
     "proposal_of",

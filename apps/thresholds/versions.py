@@ -43,36 +43,63 @@ class PolicyInForce:
     assessment_id: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyStart:
+    """A version by its number, its start and what it rests on."""
+
+    version: int
+    effective_from: datetime
+    assessment_reference: str
+
+
+KEPT_AT_MOST = 1_024
+_kept: dict[tuple[int, datetime], PolicyInForce] = {}
+
+
 def policy_in_force(model_id: int, at: datetime) -> PolicyInForce:
     """The policy that judges a window ending at `at`.
 
     Of the versions that have started by then, the one published last; before the first start, the one that starts
     first. Raises NoPolicy for a model without any.
     """
-    versions = PolicyVersion.objects.filter(model_id=model_id)
-    found = (
-        versions.filter(effective_from__lte=at).order_by("-version").first()
-        or versions.order_by("effective_from", "-version").first()
-    )
+    found = policies_in_force([model_id], at).get(model_id)
     if found is None:
         raise NoPolicy(f"Model {model_id} has no threshold policy.")
-    return read(found)
+    return found
 
 
 def policies_in_force(model_ids: Sequence[int], at: datetime) -> dict[int, PolicyInForce]:
-    """`policy_in_force` of many models, in two queries; models without a policy are left out."""
+    """`policy_in_force` of many models; models without a policy are left out.
+
+    One query, and a second one where this process has not read a version yet: no version ever changes.
+    """
     with connection.cursor() as cursor:
         # One step down an index per model, however many versions it has had.
         cursor.execute(
-            "SELECT coalesce(started.id, first.id) FROM unnest(%s::bigint[]) AS m(id)"
-            " LEFT JOIN LATERAL (SELECT id FROM thresholds_policyversion WHERE model_id = m.id"
+            "SELECT coalesce(started.id, first.id), coalesce(started.published_at, first.published_at)"
+            " FROM unnest(%s::bigint[]) AS m(id)"
+            " LEFT JOIN LATERAL (SELECT id, published_at FROM thresholds_policyversion WHERE model_id = m.id"
             " AND effective_from <= %s ORDER BY version DESC LIMIT 1) started ON true"
-            " LEFT JOIN LATERAL (SELECT id FROM thresholds_policyversion WHERE model_id = m.id"
+            " LEFT JOIN LATERAL (SELECT id, published_at FROM thresholds_policyversion WHERE model_id = m.id"
             " AND started.id IS NULL ORDER BY effective_from, version DESC LIMIT 1) first ON true",
             [list(model_ids), at],
         )
-        ids = [identity for (identity,) in cursor.fetchall() if identity is not None]
-    return {row.model_id: read(row) for row in PolicyVersion.objects.filter(pk__in=ids)}
+        found = [key for key in cursor.fetchall() if key[0] is not None]
+    known = {key: _kept[key] for key in found if key in _kept}
+    missing = [pk for pk, published_at in found if (pk, published_at) not in known]
+    if missing:
+        rows = {(row.pk, row.published_at): read(row) for row in PolicyVersion.objects.filter(pk__in=missing)}
+        if len(_kept) + len(rows) > KEPT_AT_MOST:
+            _kept.clear()
+        _kept.update(rows)
+        known |= rows
+    return {policy.model_id: policy for policy in known.values()}
+
+
+def policy_starts(model_id: int, *, limit: int) -> tuple[PolicyStart, ...]:
+    """When the newest versions of a model's policy started or start, newest first."""
+    rows = PolicyVersion.objects.filter(model_id=model_id).order_by("-version")[:limit]
+    return tuple(PolicyStart(*row) for row in rows.values_list("version", "effective_from", "assessment_reference"))
 
 
 def newest_version(model_id: int) -> PolicyInForce:
