@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from django.db.models import Max, QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from apps.accounts.permissions import models_within
 from apps.registry.models import ModelVersion, MonitoredModel
@@ -48,7 +48,8 @@ def specs_of(models: QuerySet[MonitoredModel]) -> tuple[ModelSpec, ...]:
     A spec depends on rows that are written once: the model with its attributes, and its versions. It is kept in this
     process as long as these are the same.
     """
-    states = list(models.values_list("pk", "created_at", Max("versions__pk")))
+    newest = ModelVersion.objects.filter(model=OuterRef("pk")).order_by("-pk").values("pk")[:1]
+    states = list(models.values_list("pk", "created_at", Subquery(newest)))
     known = {state: _kept[state] for state in states if state in _kept}
     missing = {state[0]: state for state in states if state not in known}
     if missing:
