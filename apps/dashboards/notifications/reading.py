@@ -85,7 +85,7 @@ def to_resend(user: Any, specs: Sequence[ModelSpec], limit: int) -> list[Task]:
     ]
 
 
-def _to_resend_count(user: Any) -> int:
+def _to_resend_count(user: Any, most: int | None) -> int:
     """One, however many there are: the same channel is mended for all of them. What is older is left to the page."""
     if not may_somewhere(user, "delivery.resend"):
         return 0
