@@ -71,7 +71,7 @@ def given_up_lines(counts: Mapping[str, int]) -> list[GivenUpLine]:
 
 def to_resend(user: Any, specs: Sequence[ModelSpec], limit: int) -> list[Task]:
     """One task for all messages of the last days that were given up, for those who may send them again."""
-    if not _to_resend_count(user):
+    if not _to_resend_count(user, 1):
         return []
     newest = selectors.dead_letters()[0]
     return [

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("thresholds", "0005_latest_first")]
+    dependencies = [("thresholds", "0006_emergencies_tighten")]
     operations = [
         migrations.RemoveIndex(model_name="policyversion", name="thresholds_latest_first"),
         migrations.AddIndex(
