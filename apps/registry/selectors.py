@@ -153,7 +153,7 @@ def declared_training(model_id: int) -> dict[str, dict[str, Any]]:
 def _only(models: QuerySet[MonitoredModel]) -> ModelSpec:
     for spec in specs_of(models):
         return spec
-    raise MonitoredModel.DoesNotExist("There is no such model.")
+    raise MonitoredModel.DoesNotExist("The model does not exist.")
 
 
 def _spec(model: MonitoredModel) -> ModelSpec:
