@@ -44,6 +44,11 @@ app.conf.beat_schedule = {
         "schedule": 20.0,
         "options": {"expires": 20},
     },
+    "compute runs again that people asked for": {
+        "task": "compute.recompute",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     "rotate data keys": {"task": "compute.rotate_keys", "schedule": 3600.0, "options": {"expires": 600}},
     "drop superseded runs": {"task": "compute.drop_superseded", "schedule": 3600.0, "options": {"expires": 600}},
     "let go of what was kept long enough": {

@@ -44,6 +44,7 @@ GOVERNED: dict[str, str] = {
     "incidents_step": "*",
     "mfa_authenticator": "user_id, type",
     "monitoring_override_rates": "*",
+    "monitoring_recomputation": "state, outcome, result",
     "monitoring_run": "*",
     "overrides_override": "*",
     "pipeline_alarm": "cleared_at",

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts.permissions import demand, may_somewhere, requires
 from apps.common import clock
-from apps.dashboards import selectors
+from apps.dashboards import recomputing, selectors
 from apps.dashboards.acting import done, person_of
 from apps.dashboards.early import early_sentences
 from apps.dashboards.groups import GroupTable
@@ -31,6 +31,7 @@ from apps.dashboards.tasks import Portfolio, finding_rows, greeting
 from apps.dashboards.topics import Choice, choose
 from apps.dashboards.waiting import waiting
 from apps.monitoring import selectors as monitoring
+from apps.monitoring import services as monitoring_services
 from apps.monitoring.selectors import RunRow
 from apps.registry import selectors as registry
 from apps.registry.spec import ModelSpec
@@ -133,8 +134,31 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
         "judged": judged_rows(document["results"]),
         "outputs": outputs_table(document["results"]),
         "revisions": monitoring.revisions(run_id),
+        "again": recomputing.panel_of(request.user, row, spec),
     }
     return render(request, "dashboards/run.html", context)
+
+
+@require_GET
+@requires("run.view")
+def run_recomputed(request: HttpRequest, run_id: int) -> HttpResponse:
+    """What came of computing the run again, for a page that waits for it."""
+    row, spec = _visible_run(request, run_id)
+    context = {"run": row, "again": recomputing.panel_of(request.user, row, spec)}
+    return render(request, "dashboards/_recompute.html", context)
+
+
+@require_POST
+@requires("run.recompute")
+def run_recompute(request: HttpRequest, run_id: int) -> HttpResponse:
+    """Have the run computed again by the compute side, and compared."""
+    _visible_run(request, run_id)
+    done(
+        request,
+        lambda: monitoring_services.recomputation_ask(run_id=run_id, person=person_of(request)),
+        "Asked, in your name. The compute side takes it up within seconds.",
+    )
+    return redirect(f"{reverse('run', args=[run_id])}#recompute")
 
 
 @require_GET

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -168,3 +169,40 @@ class OverrideRates(models.Model):
 
     def __str__(self) -> str:
         return f"overrides of model {self.model_id} as of {self.as_of:%Y-%m-%d}"
+
+
+class Recomputation(models.Model):
+    """A run that somebody asked to have computed again: asked for by the web side, answered by the compute side.
+
+    A row is asked for empty and answered once; the database takes none that comes with an answer.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        DONE = "done"
+        FAILED = "failed"
+
+    run_id = models.BigIntegerField(help_text="a provisional run may be let go of once it is superseded")
+    model = models.ForeignKey("registry.MonitoredModel", on_delete=models.PROTECT, related_name="+")
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField(default=clock.now)
+    state = models.CharField(max_length=7, choices=State.choices, default=State.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=20, blank=True)
+    result = models.JSONField(null=True, help_text="see recomputing.Recomputed")
+    note = models.CharField(max_length=200, blank=True, help_text="why it failed, without any value")
+    computed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "monitoring_recomputation"
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run_id"], condition=Q(state="waiting"), name="monitoring_recomputation_waits_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["run_id", "-id"], name="monitoring_recomputed_runs")]
+
+    def __str__(self) -> str:
+        return f"run {self.run_id} again"

@@ -16,6 +16,7 @@ from apps.monitoring.change_history import changes
 from apps.monitoring.models import LatestEvaluation, OverrideRates
 from apps.monitoring.old import cubes_before, runs_before
 from apps.monitoring.points import points, portfolio_points, trend
+from apps.monitoring.recomputations import RecomputationRow, recomputations_of
 from apps.monitoring.rows import Freshness, Point, PortfolioRow, RunPage, RunRow, TrendSeries
 from apps.monitoring.runs import (
     latest_runs,
@@ -34,6 +35,7 @@ __all__ = [
     "Freshness",
     "Point",
     "PortfolioRow",
+    "RecomputationRow",
     "RunPage",
     "RunRow",
     "TrendSeries",
@@ -45,6 +47,7 @@ __all__ = [
     "override_rates",
     "points",
     "portfolio_points",
+    "recomputations_of",
     "revisions",
     "run",
     "run_document",

@@ -45,6 +45,12 @@ def backtest_proposals() -> None:
         again(backtest_proposals)
 
 
+@door("compute.recompute")
+def recompute_runs() -> None:
+    if monitoring.recomputation_next():
+        again(recompute_runs)
+
+
 @door("compute.rotate_keys")
 def rotate_keys() -> None:
     if vault.rotate_when_due(seconds=services.BUDGET):

@@ -109,6 +109,8 @@ _ACTS: dict[str, str] = {
     "version.registered": "registered version {version} of {object}",
     "policy.published": "published a threshold policy for {object}",
     "run.stored": "stored runs of {object}",
+    "run.recompute_asked": "asked to have {object} computed again",
+    "run.recomputed": "computed {object} again: {outcome}",
     "runs.superseded_dropped": "dropped {runs} replaced runs that nothing refers to",
     "vault.attributes_read": "read the attributes of {subjects} people in memory for {object} ({purpose})",
     "vault.upload_sealed": "received {object} with the sealed attributes of {subjects} people",

@@ -95,6 +95,8 @@ PAGES: dict[str, Page] = {
     "runs/<int:run_id>/": Page("officer"),
     "runs/<int:run_id>/evidence.json": Page("officer"),
     "runs/<int:run_id>/outputs.csv": Page("officer"),
+    "runs/<int:run_id>/recompute/": Page("officer"),
+    "runs/<int:run_id>/recomputed/": Page("officer"),
     "findings/<int:finding_id>/acknowledge/": Page("officer"),
     "models/<slug:slug>/findings/acknowledge/": Page("officer"),
     "alerts/<int:alert_id>/read/": Page("officer"),
