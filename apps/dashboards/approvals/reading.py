@@ -14,6 +14,7 @@ from apps.approvals import selectors, states
 from apps.approvals.kinds import Need, kind
 from apps.approvals.selectors import ApprovalView, StepView
 from apps.board import selectors as board
+from apps.dashboards.actors import actor_name, names_among
 from apps.dashboards.waiting import Provider, Task
 from apps.dashboards.words import Badge
 from apps.registry.spec import ModelSpec
@@ -40,7 +41,7 @@ _BADGES = {
 }
 _EVENTS = {
     "drafted": "written down",
-    "changed": "changed: earlier signatures count no more",
+    "changed": "changed",
     "submitted": "submitted for signature",
     "signature_given": "signed",
     "board_agreed": "agreed, as a whole",
@@ -124,7 +125,7 @@ def page_of(user: Any, view: ApprovalView) -> ApprovalPage:
         status=_BADGES[view.state],
         facts=tuple(facts_of(view)),
         signatures=tuple(_signature(view, one, need.verb if need else "") for one in view.needs),
-        steps=tuple(map(_step, reversed(selectors.steps(view.id)))),
+        steps=_steps(selectors.steps(view.id)),
         may_sign=need is not None,
         may_reject=need is not None,
         is_own=user.pk == view.requester_id,
@@ -221,8 +222,16 @@ def _decision(view: ApprovalView, need: Need) -> SignatureLine:
     )
 
 
-def _step(step: StepView) -> StepLine:
-    return StepLine(_EVENTS[step.event], step.actor.partition(":")[2] or step.actor, step.text, step.at)
+def _steps(taken: Sequence[StepView]) -> tuple[StepLine, ...]:
+    """What happened, newest first, by the names of people; a change voids only what somebody had signed."""
+    names = names_among(step.actor for step in taken)
+    signed = {step.revision for step in taken if step.event in ("signature_given", "board_agreed")}
+
+    def said(step: StepView) -> str:
+        voids = step.event == "changed" and step.revision - 1 in signed
+        return f"{_EVENTS[step.event]}: earlier signatures count no more" if voids else _EVENTS[step.event]
+
+    return tuple(StepLine(said(step), actor_name(step.actor, names), step.text, step.at) for step in reversed(taken))
 
 
 def _to_sign(user: Any, specs: Sequence[ModelSpec], limit: int) -> list[Task]:

@@ -11,9 +11,10 @@ from django.urls import reverse
 from apps.accounts.roles import COMPLIANCE
 from apps.accounts.services import person_deactivate, role_revoke
 from apps.approvals import selectors
+from apps.approvals.services import approval_change, approval_submit
 from apps.common import clock
 from tests.apps.approvals.conftest import Effects
-from tests.apps.approvals.test_signing import asked, drafted
+from tests.apps.approvals.test_signing import asked, drafted, sign
 from tests.cast import Cast, confirmed, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -82,6 +83,20 @@ def test_what_is_lost_between_page_and_signature_is_missing_from_it(cast: Cast, 
     assert effects == []
     found = selectors.approval(view.id)
     assert (found.state, found.signatures) == ("submitted", ())
+
+
+def test_what_happened_names_people_and_says_where_signatures_were_lost(cast: Cast, effects: Effects) -> None:
+    view = drafted(cast)
+    text = {"approval_id": view.id, "person": cast.owner, "title": "Relax it", "reason": "So."}
+    approval_change(content={"bound": 0.04, "far": True}, **text)
+    approval_submit(approval_id=view.id, person=cast.owner)
+    said = page(signed_in(cast.compliance), "approval", view.id)
+    assert "<strong>Mona Meyer</strong> changed</div>" in said
+    assert "earlier signatures count no more" not in said
+    sign(selectors.approval(view.id), cast.compliance)
+    approval_change(content={"bound": 0.05, "far": True}, **text)
+    said = page(signed_in(cast.compliance), "approval", view.id)
+    assert said.count("<strong>Mona Meyer</strong> changed: earlier signatures count no more</div>") == 1
 
 
 def test_a_requester_finds_no_way_to_sign(cast: Cast, effects: Effects) -> None:
