@@ -21,7 +21,7 @@ REACHED = "finding_escalated"
 
 
 def waiting() -> list[tuple[int, str]]:
-    """Every incident that is not closed and that an escalation has opened, or has reached since the board decided."""
+    """Every unfinished incident that an escalation has opened, or has reached anew since the board decided."""
     rows = (
         Incident.objects.filter(state__in=states.CHANGEABLE)
         .annotate(

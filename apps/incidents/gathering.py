@@ -43,6 +43,7 @@ def incident_open_for_escalation(
     evidence: Given,
     others: Sequence[FindingRow] = (),
     release: str = "",
+    anew: bool = True,
     actor: str = "system:pipeline",
 ) -> Escalated:
     """Open the incident of an escalation, or attach its findings to the one that is open for this cause.
@@ -57,6 +58,9 @@ def incident_open_for_escalation(
         Those that were escalated, and those of the same cause that stand below them.
     release
         The version whose release the cause followed, "" if none did.
+    anew
+        No other finding of the cause stands on the last rung at present. The board looks at an incident again that is
+        escalated anew after its decision, or that has become more severe; it knows of the others.
 
     Raises
     ------
@@ -87,7 +91,9 @@ def incident_open_for_escalation(
                 raise
         else:
             return Escalated(incident.pk, True)
-    _take_in(running, "finding_escalated", findings, evidence, severity=severity, reason="", actor=actor)
+    worse = SEVERITIES.index(severity) > SEVERITIES.index(running.severity)
+    event = "finding_escalated" if anew or worse else "finding_attached"
+    _take_in(running, event, findings, evidence, severity=severity, reason="", actor=actor)
     return Escalated(running.pk, False)
 
 

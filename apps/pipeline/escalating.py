@@ -32,6 +32,7 @@ def escalation_carry(*, model: ModelSpec, escalation: responses.Escalation) -> i
         findings=escalation.findings,
         others=escalation.others,
         release=escalation.release,
+        anew=escalation.anew,
         cause_key=escalation.cause_key,
         severity=escalation.severity,
         evidence=evidence_of(model, (*escalation.findings, *escalation.others)),

@@ -20,15 +20,17 @@ from apps.responses.steps import SYSTEM, climbed, step
 class Escalation:
     """Findings of one cause that have just reached the last rung.
 
-    first: no finding of the cause had been there before. severity: the worst of them. why: in words. others: the open
-    findings of the cause below them. release: the version whose release the cause followed, if one did. detected_at:
-    when the breach was computed, or when the deadline was found to have passed.
+    first: no finding of the cause had been there before. anew: none of its open findings stands there already.
+    severity: the worst of them. why: in words. others: the open findings of the cause below them. release: the version
+    whose release the cause followed, if one did. detected_at: when the breach was computed, or when the deadline was
+    found to have passed.
     """
 
     cause_id: int
     cause_key: str
     model_id: int
     first: bool
+    anew: bool
     severity: str
     why: str
     findings: tuple[FindingRow, ...]
@@ -103,6 +105,7 @@ def _escalation(cause_id: int, findings: Sequence[Finding], detected_at: datetim
     first = Cause.objects.filter(pk=cause_id, escalated_at=None).update(escalated_at=clock.now()) == 1
     worst = min(findings, key=lambda each: (-rank(each.severity), each.pk))
     rows = findings_by_id([finding.pk for finding in findings])
+    there = Finding.objects.filter(cause_id=cause_id, state=Finding.State.OPEN, tier=ladder.ESCALATE)
     below = Finding.objects.filter(cause_id=cause_id, state=Finding.State.OPEN).exclude(tier=ladder.ESCALATE)
     if first:
         audit.append(
@@ -117,6 +120,7 @@ def _escalation(cause_id: int, findings: Sequence[Finding], detected_at: datetim
         cause_key=f"cause:{cause_id}",
         model_id=worst.model_id,
         first=first,
+        anew=not there.exclude(pk__in=[finding.pk for finding in findings]).exists(),
         severity=worst.severity,
         why=worst.entered[ladder.ESCALATE]["why"],
         findings=rows,

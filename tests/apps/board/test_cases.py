@@ -64,6 +64,8 @@ def test_what_escalates_after_the_decision_is_put_to_the_board_again(incident: I
     for person in impartial(case):
         vote(case, person)
     assert services.cases_advance() == 0
+    escalate(cast, "LATAM", run_id=74, anew=False)
+    assert services.cases_advance() == 0
     escalate(cast, "NA", run_id=72)
     again = convened("incident", incident.pk)
     assert (again.pk > case.pk, again.key) == (True, f"after-{case.pk}")

@@ -49,13 +49,21 @@ def open_by_hand(cast: Cast, **changes: object) -> Incident:
     return incident_open(**(fields | changes))
 
 
-def escalate(cast: Cast, *groups: str, run_id: int = 71, severity: str = "critical", cause: str = CAUSE) -> Escalated:
+def escalate(
+    cast: Cast,
+    *groups: str,
+    run_id: int = 71,
+    severity: str = "critical",
+    cause: str = CAUSE,
+    anew: bool = True,
+) -> Escalated:
     return incident_open_for_escalation(
         model=cast.owned,
         findings=breached(cast, *groups, run_id=run_id),
         cause_key=cause,
         severity=severity,
         evidence=given(("APAC", 812), ("NA", 2900), run_id=run_id),
+        anew=anew,
     )
 
 

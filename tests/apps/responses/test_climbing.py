@@ -337,6 +337,12 @@ def test_a_cause_ends_with_its_incident_and_is_taken_up_with_it(spec: ModelSpec)
     assert entries(action="cause.closed").count() == entries(action="cause.reopened").count() == 1
 
 
+def test_a_cause_is_escalated_anew_when_none_of_its_findings_stands_there(spec: ModelSpec) -> None:
+    (first,) = answer(spec, look(spec, severity="critical")).escalations
+    (second,) = answer(spec, look(spec, metric="fpr_gap", severity="critical", as_of=NOON + HOUR)).escalations
+    assert (first.anew, second.anew, second.cause_id) == (True, False, first.cause_id)
+
+
 def test_a_person_takes_a_finding_out_of_its_cause_and_it_stays_out(spec: ModelSpec, cast: Cast) -> None:
     first = look(spec, severity="critical")
     (escalation,) = answer(spec, first, replace(first, metric="fpr_gap", severity="low")).escalations
