@@ -22,7 +22,7 @@ from apps.incidents.states import CLOSED, CLOSING
 from apps.registry.spec import ModelSpec
 from apps.responses.selectors import FindingRow
 
-_SAID_AT_MOST = 10
+_SAID_AT_MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ def title_of(model: ModelSpec, findings: Sequence[FindingRow], *, release: str =
 
 
 def said_by(findings: Sequence[FindingRow]) -> str:
-    """The sentences of findings, one a line; of many the first ten."""
+    """The sentences of findings, one a line; of many the first five."""
     lines = [finding.sentence for finding in findings[:_SAID_AT_MOST]]
     more = len(findings) - _SAID_AT_MOST
     return "\n".join(

@@ -13,7 +13,7 @@ from apps.dashboards.words import Badge, badge
 from apps.incidents.selectors import IncidentDetail
 from apps.registry.spec import ModelSpec
 from apps.responses import selectors as responses
-from apps.responses.selectors import FindingRow
+from apps.responses.selectors import TIERS, FindingRow
 
 SHOWN = 6
 
@@ -44,7 +44,7 @@ class FindingsOfIncident:
 
 
 def findings_of(user: Any, detail: IncidentDetail, spec: ModelSpec) -> FindingsOfIncident:
-    """What the page shows of them, those of the cause first and worst first; three queries."""
+    """What the page shows of them, those of the cause first, the highest on the ladder first; three queries."""
     wanted = [int(each.target) for each in detail.links if each.kind == "finding"]
     rows = responses.findings_by_id(wanted) if wanted else ()
     causes, why = responses.causes(rows), responses.joined_by(wanted) if wanted else {}
@@ -67,6 +67,6 @@ def findings_of(user: Any, detail: IncidentDetail, spec: ModelSpec) -> FindingsO
             now=now(row),
             may_separate=opens and row in here,
         )
-        for row in sorted(rows, key=lambda each: (each.state != "open", now(each) is not None))
+        for row in sorted(rows, key=lambda each: (each.state != "open", now(each) is not None, -TIERS.index(each.tier)))
     ]
     return FindingsOfIncident(tuple(lines[:SHOWN]), tuple(lines[SHOWN:]), opens)

@@ -33,7 +33,7 @@ EVENTS: Mapping[str, str] = {
     "changed": "changed the description",
     "noted": "noted",
     "linked": "linked",
-    "finding_attached": "added what has opened of the same cause",
+    "finding_attached": "gathered findings of the same cause",
     "finding_escalated": "escalated findings of the same cause",
     "finding_separated": "took findings up in another incident",
     "group_counted": "named or counted a group",
