@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
+from biasgov.fairness.result_columns import ResultColumns
+
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
@@ -33,6 +35,15 @@ class RunRow:
     seed: int
     document_digest: str
     computed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResults:
+    """What a run says of some metrics: the results of known groups, without those that are hidden, and how many are."""
+
+    window: str
+    results: ResultColumns
+    hidden: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from apps.monitoring.models import LatestEvaluation, OverrideRates
 from apps.monitoring.old import cubes_before, runs_before
 from apps.monitoring.points import points, portfolio_points, trend
 from apps.monitoring.recomputations import RecomputationRow, recomputations_of
-from apps.monitoring.rows import Freshness, Point, PortfolioRow, RunPage, RunRow, TrendSeries
+from apps.monitoring.rows import Freshness, Point, PortfolioRow, RunPage, RunRow, StoredResults, TrendSeries
 from apps.monitoring.runs import (
     latest_runs,
     latest_runs_of,
@@ -38,6 +38,7 @@ __all__ = [
     "RecomputationRow",
     "RunPage",
     "RunRow",
+    "StoredResults",
     "TrendSeries",
     "changes",
     "cubes_before",

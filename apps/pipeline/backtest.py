@@ -13,7 +13,7 @@ from typing import Any
 
 from apps.common import clock
 from apps.monitoring import selectors as monitoring
-from apps.monitoring.selectors import RunRow
+from apps.monitoring.selectors import RunRow, StoredResults
 from apps.registry import selectors as registry
 from apps.registry.spec import ModelSpec
 from apps.thresholds import selectors as thresholds
@@ -25,13 +25,13 @@ from biasgov.fairness.budget import budget, population_of
 from biasgov.fairness.policy import Policy
 from biasgov.fairness.policy_changes import UNCHANGED, compare
 from biasgov.fairness.response_plan import WINDOWS
-from biasgov.fairness.verdicts import Result
 
 logger = logging.getLogger(__name__)
 
 LOOKED_BACK = timedelta(days=90)
 MOMENTS_AT_ONCE = 40
 """The results of so many evaluations are in memory together."""
+TOLD_EVERY = 5 * MOMENTS_AT_ONCE
 GROUPS_AT_MOST = 8
 
 Moment = tuple[datetime, Sequence[RunRow]]
@@ -65,9 +65,10 @@ def compute(asked: AskedBacktest) -> dict[str, Any]:
     since = now - LOOKED_BACK
     replayer = Replayer(asked.today, asked.proposed, close_after=asked.today.ladder.step_down_after)
     policies = {each.id: each.policy for each in thresholds.policy_versions(asked.model_id)}
-    bounded = _bounded(asked.today) | _bounded(asked.proposed)
-    for as_of, windows, judged_by in _past(asked.model_id, since, policies, bounded):
-        replayer.look(as_of, windows, judged_by=judged_by)
+    bounded = asked.today.bounded | asked.proposed.bounded
+    for as_of, windows in _past(asked, since, policies, bounded):
+        replayer.look(as_of, windows)
+    services.backtest_tell(asked=asked, note="Every evaluation is judged. False alarms are being simulated.")
     return {
         "from": since.isoformat(),
         "until": now.isoformat(),
@@ -78,17 +79,17 @@ def compute(asked: AskedBacktest) -> dict[str, Any]:
 
 
 def _past(
-    model_id: int, since: datetime, policies: Mapping[int, Policy], bounded: frozenset[str]
-) -> Iterator[tuple[datetime, list[StoredWindow], list[Policy]]]:
-    """The stored evaluations in the order of time, each with the policies that judged its windows."""
-    moments = _moments(model_id, since)
+    asked: AskedBacktest, since: datetime, policies: Mapping[int, Policy], bounded: frozenset[str]
+) -> Iterator[tuple[datetime, list[StoredWindow]]]:
+    """The stored evaluations in the order of time; says now and then how many there were."""
+    moments = _moments(asked.model_id, since)
     for first in range(0, len(moments), MOMENTS_AT_ONCE):
+        if first % TOLD_EVERY == 0:
+            services.backtest_tell(asked=asked, note=f"{first:,} of {len(moments):,} evaluations are judged.")
         some = moments[first : first + MOMENTS_AT_ONCE]
-        results = monitoring.run_results([row.id for _, rows in some for row in rows], bounded)
+        stored = monitoring.run_results([row.id for _, rows in some for row in rows], bounded)
         for as_of, rows in some:
-            judged_by = [policies[row.policy_version_id] for row in rows]
-            windows = [_stored(*results[row.id], policy) for row, policy in zip(rows, judged_by, strict=True)]
-            yield as_of, windows, judged_by
+            yield as_of, [_stored(stored[row.id], policies[row.policy_version_id]) for row in rows]
 
 
 def _moments(model_id: int, since: datetime) -> list[Moment]:
@@ -106,19 +107,8 @@ def _moments(model_id: int, since: datetime) -> list[Moment]:
     return [(as_of, [rows[name] for name in WINDOWS if name in rows]) for as_of, rows in sorted(found.items())]
 
 
-def _stored(window: str, results: Sequence[Mapping[str, Any]], policy: Policy) -> StoredWindow:
-    """A run's results that either policy bounds. Hidden ones are counted: nothing can be said of them."""
-    asked = [each for each in results if each["known"]]
-    return StoredWindow(
-        window=window,
-        confidence=policy.confidence,
-        results=[Result.from_dict(each) for each in asked if not each["suppressed"]],
-        hidden=sum(bool(each["suppressed"]) for each in asked),
-    )
-
-
-def _bounded(policy: Policy) -> frozenset[str]:
-    return frozenset(metric for metric, bound in policy.bounds.items() if not bound.is_open)
+def _stored(found: StoredResults, policy: Policy) -> StoredWindow:
+    return StoredWindow(found.window, policy.confidence, found.results, found.hidden, policy)
 
 
 def _budget(asked: AskedBacktest) -> dict[str, Any]:

@@ -36,7 +36,10 @@ class AskedBacktest:
 
 @dataclass(frozen=True, slots=True)
 class BacktestState:
-    """How far a proposal's back-test is: ``waiting``, ``done`` or ``failed``; result: what it found."""
+    """How far a proposal's back-test is: ``waiting``, ``done`` or ``failed``; result: what it found.
+
+    note: why it failed; while somebody computes it, how far it is.
+    """
 
     state: str
     asked_at: datetime
@@ -77,7 +80,11 @@ def is_result(digest: str, result: Mapping[str, Any]) -> bool:
 def backtest_state(approval_id: int, digest: str) -> BacktestState | None:
     """How far it is; None if it was never asked for."""
     row = Backtest.objects.filter(approval_id=approval_id, digest=digest).first()
-    return None if row is None else BacktestState(row.state, row.asked_at, row.computed_at, row.result, row.note)
+    if row is None:
+        return None
+    # Asked for again, it still has the note of its failure until somebody takes it.
+    said = row.state != Backtest.State.WAITING or row.lease_until is not None
+    return BacktestState(row.state, row.asked_at, row.computed_at, row.result, row.note if said else "")
 
 
 def backtest_repeat(*, approval_id: int, digest: str) -> bool:
@@ -101,7 +108,7 @@ def backtest_lease() -> AskedBacktest | None:
     if row.attempts >= ATTEMPTS:
         Backtest.objects.filter(pk=row.pk).update(state=Backtest.State.FAILED, note="It did not come to an end.")
         return None
-    Backtest.objects.filter(pk=row.pk).update(attempts=row.attempts + 1, lease_until=now + LEASE)
+    Backtest.objects.filter(pk=row.pk).update(attempts=row.attempts + 1, lease_until=now + LEASE, note="")
     policies = row.policies
     return AskedBacktest(
         id=row.pk,
@@ -109,6 +116,11 @@ def backtest_lease() -> AskedBacktest | None:
         today=Policy.from_dict(policies["today"]),
         proposed=Policy.from_dict(policies["proposed"]),
     )
+
+
+def backtest_tell(*, asked: AskedBacktest, note: str) -> None:
+    """Say how far a leased back-test is, without any value. Compute side."""
+    Backtest.objects.filter(pk=asked.id, state=Backtest.State.WAITING).update(note=note[:200])
 
 
 def backtest_store(*, asked: AskedBacktest, result: Mapping[str, Any]) -> bool:

@@ -132,7 +132,7 @@ class Backtest(models.Model):
     asked_at = models.DateTimeField(default=clock.now)
     lease_until = models.DateTimeField(null=True)
     result = models.JSONField(null=True)
-    note = models.CharField(max_length=200, blank=True, help_text="why it failed, without any value")
+    note = models.CharField(max_length=200, blank=True, help_text="why it failed, or how far it is, without any value")
     computed_at = models.DateTimeField(null=True)
 
     class Meta:

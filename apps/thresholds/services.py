@@ -13,7 +13,14 @@ from apps.common import clock
 from apps.common.errors import Refused
 from apps.registry.selectors import model_spec_by_id
 from apps.thresholds import publishing
-from apps.thresholds.backtests import AskedBacktest, backtest_fail, backtest_lease, backtest_repeat, backtest_store
+from apps.thresholds.backtests import (
+    AskedBacktest,
+    backtest_fail,
+    backtest_lease,
+    backtest_repeat,
+    backtest_store,
+    backtest_tell,
+)
 from apps.thresholds.citations import basis_of
 from apps.thresholds.importing import assessment_import
 from apps.thresholds.limits import HOUSE_LIMITS, limits_of
@@ -34,6 +41,7 @@ __all__ = [
     "backtest_lease",
     "backtest_repeat",
     "backtest_store",
+    "backtest_tell",
     "digest_of",
     "policy_publish",
     "policy_publish_emergency",

@@ -7,103 +7,46 @@ evaluations in a row. Under the policy that judged the stored evaluations, judgi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
+import numpy as np
+
+from biasgov.fairness.alert_episodes import Alerts, Said, matched
 from biasgov.fairness.policy import Policy, judged_otherwise
-from biasgov.fairness.response_plan import SEVERITIES
-from biasgov.fairness.verdicts import Key, Result, judge_again
+from biasgov.fairness.replay import NO_BOUND, Float64, Int32, Looks, Replay, Told
+from biasgov.fairness.result_columns import Bools, Judge, Judged, ResultColumns
+from biasgov.fairness.verdicts import Key
 
-Fate = Literal["kept", "lost", "gained"]
-SeriesKey = tuple[str, str, str | None, str]
-"""Metric, attribute, group and window."""
+ROWS_AT_ONCE = 20_000
+"""So many results are judged together: enough for arrays to be worth it, few enough to be held in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredWindow:
     """What one stored run says: the results that can be judged again, and how many were hidden and cannot.
 
-    confidence: of the results' intervals.
+    confidence: of the results' intervals. judged_by: the policy that judged them when they were stored; where given,
+    its verdicts are checked too.
     """
 
     window: str
     confidence: float
-    results: Sequence[Result]
+    results: ResultColumns
     hidden: int = 0
+    judged_by: Policy | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """One judged value: what today's policy says of it and what the proposed one says; "" where it sets no bound."""
+class _Layout:
+    """What the results of a run are of, the same from run to run, and which of them each policy judges."""
 
-    as_of: datetime
-    value: float | None
-    today: str
-    proposed: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayedAlert:
-    """An alert of either policy. today, proposed: when it is raised (None: never). severity: its worst, by each."""
-
-    metric: str
-    attribute: str
-    group: str | None
-    window: str
-    value: float | None
-    fate: Fate
-    today: datetime | None
-    proposed: datetime | None
-    severity_today: str
-    severity_proposed: str
-
-    @property
-    def at(self) -> datetime:
-        """The earlier of the two moments."""
-        return min(each for each in (self.today, self.proposed) if each is not None)
-
-    @property
-    def later_hours(self) -> float:
-        """How much later the proposed policy raises a kept alert; negative: earlier."""
-        if self.today is None or self.proposed is None:
-            return 0.0
-        return (self.proposed - self.today).total_seconds() / 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """Both policies over the same evaluations.
-
-    looks: per series in the order of time. repeated, checked: of the stored verdicts that were judged again by the very
-    policy they were made with, how many came out as stored.
-    """
-
-    alerts: tuple[ReplayedAlert, ...]
-    looks: Mapping[SeriesKey, Sequence[Look]]
-    evaluations: int
-    judged: int
-    hidden: int
-    repeated: int
-    checked: int
-
-    def count(self, fate: Fate) -> int:
-        return sum(alert.fate == fate for alert in self.alerts)
-
-
-@dataclass(slots=True)
-class _Episode:
-    began: datetime
-    window: str
-    value: float | None
-    severity: str
-    ended: datetime | None = None
-    streaks: dict[str, int] = field(default_factory=dict)
-
-    def overlaps(self, other: _Episode) -> bool:
-        mine_first = self.ended is None or other.began < self.ended
-        return mine_first and (other.ended is None or self.began < other.ended)
+    keys: Sequence[Key]
+    places: dict[Key, int]
+    today: Bools
+    proposed: Bools
+    either: Bools
 
 
 class Replayer:
@@ -114,60 +57,30 @@ class Replayer:
 
     def __init__(self, today: Policy, proposed: Policy, *, close_after: int) -> None:
         self._policies = (today, proposed)
-        self._differ = judged_otherwise(today, proposed)
-        self._close_after = close_after
-        self._episodes: tuple[dict[Key, list[_Episode]], ...] = ({}, {})
-        self._looks: dict[SeriesKey, list[Look]] = {}
+        self._differ = bool(judged_otherwise(today, proposed))
+        self._alerts = (Alerts(close_after), Alerts(close_after))
+        self._looks = Looks()
+        self._layouts: dict[object, _Layout] = {}
+        self._series: dict[tuple[int, str], Int32] = {}
+        self._judges: list[Policy] = []
+        self._waiting: list[tuple[datetime, Sequence[StoredWindow]]] = []
+        self._rows = 0
         self._evaluations = self._judged = self._hidden = self._repeated = self._checked = 0
 
-    def look(self, as_of: datetime, windows: Sequence[StoredWindow], *, judged_by: Sequence[Policy] = ()) -> None:
-        """Judge the windows of one moment again.
-
-        judged_by: the policy that judged each window when it was stored; where given, its verdicts are checked too.
-        """
+    def look(self, as_of: datetime, windows: Sequence[StoredWindow]) -> None:
+        """Judge the windows of one moment again, narrowest first."""
         self._evaluations += 1
-        said: tuple[dict[Key, dict[str, Result]], ...] = ({}, {})
-        for place, stored in enumerate(windows):
-            self._hidden += stored.hidden
-            by_today = bool(judged_by) and judged_by[place] == self._policies[0]
-            for result in stored.results:
-                today, proposed = self._both(result, stored.confidence)
-                if judged_by:
-                    again = today if by_today else judge_again(result, judged_by[place], confidence=stored.confidence)
-                    self._checked += 1
-                    self._repeated += (again.verdict, again.severity) == (result.verdict, result.severity)
-                verdicts = [each.verdict if each.judged else "" for each in (today, proposed)]
-                if not any(verdicts):
-                    continue
-                self._judged += 1
-                key = result.key
-                series = self._looks.setdefault((*key, stored.window), [])
-                series.append(Look(as_of, result.value, verdicts[0], verdicts[1]))
-                for there, each, verdict in zip(said, (today, proposed), verdicts, strict=True):
-                    if verdict:
-                        there.setdefault(key, {})[stored.window] = each
-        names = [stored.window for stored in windows]
-        for episodes, there in zip(self._episodes, said, strict=True):
-            self._move(episodes, there, names, as_of)
-
-    def _both(self, result: Result, confidence: float) -> tuple[Result, Result]:
-        """By today's policy and by the proposed one, judged once where they cannot differ."""
-        today = judge_again(result, self._policies[0], confidence=confidence)
-        if result.metric not in self._differ:
-            return today, today
-        return today, judge_again(result, self._policies[1], confidence=confidence)
+        self._hidden += sum(stored.hidden for stored in windows)
+        self._waiting.append((as_of, windows))
+        self._rows += sum(len(stored.results) for stored in windows)
+        if self._rows >= ROWS_AT_ONCE:
+            self._judge_waiting()
 
     def replay(self) -> Replay:
         """What came of everything that was looked at, alerts in the order of time."""
-        today, proposed = self._episodes
-        alerts = [
-            alert
-            for key in dict.fromkeys((*today, *proposed))
-            for alert in _matched(key, today.get(key, []), proposed.get(key, []))
-        ]
-        alerts.sort(key=lambda alert: (alert.at, alert.metric, alert.attribute, alert.group or ""))
+        self._judge_waiting()
         return Replay(
-            alerts=tuple(alerts),
+            alerts=matched(*(alerts.episodes for alerts in self._alerts)),
             looks=self._looks,
             evaluations=self._evaluations,
             judged=self._judged,
@@ -176,64 +89,81 @@ class Replayer:
             checked=self._checked,
         )
 
-    def _move(
-        self,
-        episodes: dict[Key, list[_Episode]],
-        said: Mapping[Key, Mapping[str, Result]],
-        windows: Sequence[str],
-        as_of: datetime,
-    ) -> None:
-        """Begin, continue and end the alerts of one policy by what one evaluation says."""
-        for key in dict.fromkeys((*said, *episodes)):
-            results = said.get(key, {})
-            breaches = {name: each for name, each in results.items() if each.verdict == "breach"}
-            current = episodes[key][-1] if key in episodes and episodes[key][-1].ended is None else None
-            if current is None:
-                if not breaches:
-                    continue
-                window, first = next(iter(breaches.items()))
-                current = _Episode(as_of, window, first.value, first.severity or SEVERITIES[0])
-                episodes.setdefault(key, []).append(current)
-            for name in windows:
-                if name in breaches:
-                    current.severity = _severer(current.severity, breaches[name].severity or SEVERITIES[0])
-                    current.streaks[name] = 0
-                elif name in current.streaks:
-                    within = name in results and results[name].verdict == "within"
-                    current.streaks[name] = current.streaks[name] + 1 if within else 0
-            if all(streak >= self._close_after for streak in current.streaks.values()):
-                current.ended = as_of
+    def _judge_waiting(self) -> None:
+        """Judge everything that waits at once, then move the alerts moment by moment."""
+        moments, self._waiting, self._rows = self._waiting, [], 0
+        parts = [stored for _, windows in moments for stored in windows]
+        judged = iter(self._judge_all(parts))
+        told: list[Told] = []
+        for moment, (as_of, windows) in enumerate(moments):
+            said: tuple[list[Said], list[Said]] = ([], [])
+            for stored in windows:
+                layout, (value, *both) = self._layout(stored.results), next(judged)
+                verdicts = []
+                for there, each, mine in zip(said, both, (layout.today, layout.proposed), strict=True):
+                    verdict = np.where(mine, each.verdict, NO_BOUND).astype(np.int8)
+                    verdicts.append(verdict[layout.either])
+                    there.append(
+                        Said(stored.window, layout.keys, layout.places, stored.results.value, verdict, each.severity)
+                    )
+                series = self._numbers(layout, stored.window)
+                told.append(Told(series, np.full(len(series), moment, np.int32), value[layout.either], *verdicts))
+            for alerts, there in zip(self._alerts, said, strict=True):
+                alerts.move(as_of, there)
+        if told:
+            together = Told(*(np.concatenate(each) for each in zip(*told, strict=True)))
+            self._judged += len(together.series)
+            self._looks.add([as_of for as_of, _ in moments], together)
 
+    def _judge_all(self, parts: Sequence[StoredWindow]) -> list[tuple[Float64, Judged, Judged]]:
+        """Of every window the values, and what today's policy and the proposed one say of them."""
+        found: dict[int, tuple[Float64, Judged, Judged]] = {}
+        alike: dict[tuple[float, int | None], list[int]] = {}
+        for place, stored in enumerate(parts):
+            alike.setdefault((stored.confidence, self._judge_number(stored.judged_by)), []).append(place)
+        for (confidence, number), places in alike.items():
+            columns = ResultColumns.joined([parts[place].results for place in places])
+            judge = Judge(columns, confidence)
+            today = judge.by(self._policies[0])
+            proposed = judge.by(self._policies[1]) if self._differ else today
+            if number is not None:
+                by = self._judges[number]
+                again, as_stored = today if by == self._policies[0] else judge.by(by), columns.stored()
+                same = (again.verdict == as_stored.verdict) & (again.severity == as_stored.severity)
+                self._checked += len(columns)
+                self._repeated += int(same.sum())
+            cuts = np.cumsum([len(parts[place].results) for place in places])[:-1]
+            pieces = (np.split(each, cuts) for each in (judge.value, *today, *proposed))
+            for place, (value, *four) in zip(places, zip(*pieces, strict=True), strict=True):
+                found[place] = value, Judged(*four[:2]), Judged(*four[2:])
+        return [found[place] for place in range(len(parts))]
 
-def _matched(key: Key, today: Sequence[_Episode], proposed: Sequence[_Episode]) -> Iterable[ReplayedAlert]:
-    for episode in today:
-        meets = [other for other in proposed if episode.overlaps(other)]
-        worst = ""
-        for other in meets:
-            worst = _severer(worst or SEVERITIES[0], other.severity)
-        yield ReplayedAlert(
-            *key,
-            window=episode.window,
-            value=episode.value,
-            fate="kept" if meets else "lost",
-            today=episode.began,
-            proposed=min((other.began for other in meets), default=None),
-            severity_today=episode.severity,
-            severity_proposed=worst,
-        )
-    for other in proposed:
-        if not any(episode.overlaps(other) for episode in today):
-            yield ReplayedAlert(
-                *key,
-                window=other.window,
-                value=other.value,
-                fate="gained",
-                today=None,
-                proposed=other.began,
-                severity_today="",
-                severity_proposed=other.severity,
+    def _judge_number(self, policy: Policy | None) -> int | None:
+        if policy is None:
+            return None
+        for number, known in enumerate(self._judges):
+            if known is policy or known == policy:
+                return number
+        self._judges.append(policy)
+        return len(self._judges) - 1
+
+    def _layout(self, results: ResultColumns) -> _Layout:
+        told = tuple(map(tuple, (results.metric, results.attribute, results.group, results.known)))
+        if told not in self._layouts:
+            keys = [results.key(place) for place in range(len(results))]
+            known = np.array(results.known, bool)
+            today, proposed = (
+                known & np.array([metric in policy.bounded for metric in results.metric], bool)
+                for policy in self._policies
             )
+            places = {key: place for place, key in enumerate(keys)}
+            self._layouts[told] = _Layout(keys, places, today, proposed, today | proposed)
+        return self._layouts[told]
 
-
-def _severer(one: str, two: str) -> str:
-    return max(one, two, key=SEVERITIES.index)
+    def _numbers(self, layout: _Layout, window: str) -> Int32:
+        """The numbers of the series that the judged results continue."""
+        known = (id(layout), window)
+        if known not in self._series:
+            judged = np.flatnonzero(layout.either).tolist()
+            self._series[known] = np.array([self._looks.number((*layout.keys[at], window)) for at in judged], np.int32)
+        return self._series[known]

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
-from biasgov.fairness.backtest import Fate, Look, Replay, ReplayedAlert, SeriesKey
+from biasgov.fairness.replay import Fate, Look, Replay, ReplayedAlert, SeriesKey
 from biasgov.fairness.response_plan import SEVERITIES
 
 ALERTS_AT_MOST = 60
@@ -25,7 +25,8 @@ def summary(replay: Replay) -> dict[str, Any]:
     "". Those with the most breaches that come or go stand first.
     """
     alerts = sorted(replay.alerts, key=lambda alert: (_ORDER.index(alert.fate), alert.at))
-    lines = sorted(replay.looks, key=lambda key: _weight(replay.looks[key]), reverse=True)
+    weights = replay.looks.weights()
+    lines = sorted(replay.looks, key=weights.__getitem__, reverse=True)
     return {
         "evaluations": replay.evaluations,
         "judged": replay.judged,
@@ -37,7 +38,7 @@ def summary(replay: Replay) -> dict[str, Any]:
         "milder": sum(_ranks(alert)[1] < _ranks(alert)[0] for alert in alerts if alert.fate == "kept"),
         "alerts": [_alert(alert) for alert in alerts[:ALERTS_AT_MOST]],
         "alerts_left_out": max(len(alerts) - ALERTS_AT_MOST, 0),
-        "lines": [_line(key, replay.looks[key]) for key in lines[:LINES_AT_MOST]],
+        "lines": [_line(key, replay.looks.of(key)) for key in lines[:LINES_AT_MOST]],
     }
 
 
@@ -85,8 +86,3 @@ def _day(at: datetime) -> date:
 
 def _telling(look: Look) -> int:
     return {"": 0, "kept": 1}.get(fate_of(look), 2)
-
-
-def _weight(looks: Sequence[Look]) -> tuple[int, int, int]:
-    fates = [fate_of(look) for look in looks]
-    return fates.count("lost") + fates.count("gained"), fates.count("kept"), len(fates)

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from biasgov.fairness.backtest import Replay, Replayer, StoredWindow
+from biasgov.fairness.backtest import Replayer, StoredWindow
 from biasgov.fairness.backtest_summary import ALERTS_AT_MOST, summary
 from biasgov.fairness.evaluation import DEFAULT_POLICY, Bound, Plan, Policy, evaluate
+from biasgov.fairness.replay import Replay
+from biasgov.fairness.result_columns import ResultColumns
 from tests.fairness.tables import selection_cube
 
 RATIO = "demographic_parity_ratio"
@@ -24,13 +26,13 @@ def window(ratio: float, *, name: str = "24h", n: int = 20_000) -> StoredWindow:
     cube = selection_cube({"Male": (n // 2, n), "Female": (round(n // 2 * ratio), n)}, "sex")
     results = evaluate(cube, Plan({"sex": "Male"}), TODAY, seed=1)
     women = [each for each in results if each.metric == RATIO and each.group == "Female"]
-    return StoredWindow(name, TODAY.confidence, women)
+    return StoredWindow(name, TODAY.confidence, ResultColumns.of(women), judged_by=TODAY)
 
 
 def replayed(ratios: list[float], today: Policy = TODAY, proposed: Policy = LOOSER, *, close_after: int = 2) -> Replay:
     replayer = Replayer(today, proposed, close_after=close_after)
     for hour, ratio in enumerate(ratios):
-        replayer.look(START + hour * HOUR, [window(ratio)], judged_by=[TODAY])
+        replayer.look(START + hour * HOUR, [window(ratio)])
     return replayer.replay()
 
 
@@ -62,12 +64,12 @@ def test_judging_again_by_the_policy_that_judged_repeats_every_verdict() -> None
 def test_a_window_that_no_policy_bounds_says_nothing() -> None:
     nothing = replace(TODAY, bounds={})
     replay = replayed([0.5, 0.5], today=nothing, proposed=nothing)
-    assert (replay.judged, replay.alerts, dict(replay.looks)) == (0, (), {})
+    assert (replay.judged, replay.alerts, list(replay.looks)) == (0, (), [])
 
 
 def test_hidden_results_are_counted_and_never_judged() -> None:
     replayer = Replayer(TODAY, LOOSER, close_after=1)
-    replayer.look(START, [StoredWindow("24h", 0.95, [], hidden=3)])
+    replayer.look(START, [StoredWindow("24h", 0.95, ResultColumns.of([]), hidden=3)])
     assert (replayer.replay().hidden, replayer.replay().judged) == (3, 0)
 
 

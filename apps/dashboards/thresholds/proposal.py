@@ -160,7 +160,8 @@ def _found(view: ApprovalView, proposal: Proposal) -> tuple[Mapping[str, Any] | 
         return state.result, "", False
     if state.state == "failed":
         return None, f"The back-test failed. {state.note}", True
-    return None, "The last 90 days are being run again with the proposed bounds. This takes a minute or two.", False
+    going = state.note or "This takes less than a minute once it has begun."
+    return None, f"The last 90 days are being run again with the proposed bounds. {going}", False
 
 
 def _chart(proposal: Proposal, line: Mapping[str, Any]) -> Chart:

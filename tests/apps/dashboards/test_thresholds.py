@@ -211,6 +211,21 @@ def test_a_failed_back_test_is_computed_again_on_the_requesters_wish_alone(cast:
     assert Backtest.objects.get().state == "waiting"
 
 
+def test_a_back_test_that_is_computed_says_how_far_it_is_and_one_that_waits_again_nothing_of_before(cast: Cast) -> None:
+    view = drafted(cast.owned, cast.owner)
+    with side("compute"):
+        asked_for = services.backtest_lease()
+        assert asked_for is not None
+        services.backtest_tell(asked=asked_for, note="200 of 2,161 evaluations are judged.")
+    assert "200 of 2,161 evaluations are judged." in seen(cast.owner, "threshold-proposal", view.id)
+    with side("compute"):
+        services.backtest_fail(asked=asked_for, note="It could not be computed (KeyError).")
+    signed_in(cast.owner).post(reverse("threshold-repeat", args=[view.id]))
+    waiting = seen(cast.owner, "threshold-proposal", view.id)
+    assert "The back-test is being computed." in waiting
+    assert "KeyError" not in waiting
+
+
 def test_the_form_offers_the_newest_version_and_a_change_of_nothing_is_refused(cast: Cast) -> None:
     answer = send(cast)
     assert answer.status_code == 422

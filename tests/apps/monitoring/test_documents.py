@@ -24,7 +24,9 @@ def document(**changes: Any) -> documents.Document:
 def test_some_results_are_those_of_the_whole_document(wanted: tuple[str, ...]) -> None:
     stored = document().compressed
     whole = [each for each in documents.read(stored)["results"] if each["metric"] in wanted]
-    assert documents.read_results(stored, wanted) == ("24h", whole)
+    window, fields, rows = documents.read_results(stored, wanted)
+    assert window == "24h"
+    assert [dict(zip(fields, row, strict=True)) for row in rows] == whole
 
 
 def test_another_format_is_refused() -> None:

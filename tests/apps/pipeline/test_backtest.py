@@ -15,6 +15,7 @@ from apps.monitoring import services as monitoring
 from apps.pipeline import answering, backtest, services
 from apps.registry.spec import ModelSpec
 from apps.responses.models import Finding
+from apps.thresholds import services as services_of_thresholds
 from apps.thresholds.backtests import LEASE
 from apps.thresholds.models import Backtest
 from biasgov.fairness import budget as simulated
@@ -132,6 +133,24 @@ def test_what_a_killed_worker_held_is_taken_again_when_its_lease_ends(spec: Mode
         assert not backtest.backtest_next()
     with clock.frozen(NOW + LEASE + timedelta(seconds=1)):
         assert answered(view)["lost"] == findings(RATIO)
+
+
+def test_it_is_told_how_far_a_back_test_is(spec: ModelSpec, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    view, notes = proposed(spec, cast, **{RATIO: Bound()}), []
+    monkeypatch.setattr(backtest, "MOMENTS_AT_ONCE", 2)
+    monkeypatch.setattr(backtest, "TOLD_EVERY", 2)
+    real = services_of_thresholds.backtest_tell
+
+    def told(*, asked: services_of_thresholds.AskedBacktest, note: str) -> None:
+        real(asked=asked, note=note)
+        notes.append(Backtest.objects.get(approval_id=view.id).note)
+
+    monkeypatch.setattr(services_of_thresholds, "backtest_tell", told)
+    found = answered(view)
+    assert notes[0] == f"0 of {found['evaluations']} evaluations are judged."
+    assert notes[1] == f"2 of {found['evaluations']} evaluations are judged."
+    assert notes[-1].startswith("Every evaluation is judged.")
+    assert Backtest.objects.get(approval_id=view.id).note == ""
 
 
 def test_a_back_test_that_fails_says_what_kind_of_error_and_no_value(
