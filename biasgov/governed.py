@@ -76,6 +76,7 @@ GOVERNED: dict[str, str] = {
 _BESIDE = "written beside a governed table, in its transaction"
 _THIRD_PARTY = "kept by a library; what it means is audited where it is asked for"
 _QUEUE = "work that waits, no decision"
+_LOCKED = "there to be locked; holds nothing"
 _DATA = "what models and stewards send; read and counted under audited vault reads"
 
 UNGOVERNED: dict[str, str] = {
@@ -97,6 +98,7 @@ UNGOVERNED: dict[str, str] = {
     "cube.digest_key": "made by a migration",
     "cube.hour_cube": "counts, recomputed at will from audited vault reads",
     "cube.told_edge": _BESIDE,
+    "cube.turn": _LOCKED,
     "django_content_type": "made by migrations",
     "django_migrations": "made by migrations",
     "django_session": "sign-ins are audited, not each page",
@@ -126,6 +128,8 @@ UNGOVERNED: dict[str, str] = {
     "socialaccount_socialtoken": "never kept",
     "thresholds_backtest": "recomputed at will; a proposal that is signed holds the result in its own text",
     "vault.block": "changed by uploads, erasures and rotation alone, which are governed",
+    "vault.entering": _LOCKED,
+    "vault.opening": _LOCKED,
     "vault_upload_part": "sealed content of uploads, which are governed",
     "vault_key_report": "a copy of how the keys stand, changed under entries of their own",
 }

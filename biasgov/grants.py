@@ -15,6 +15,8 @@ COMPUTE = "biasgov_compute"
 READ = "SELECT"
 APPEND = "SELECT, INSERT"
 WRITE = "SELECT, INSERT, UPDATE, DELETE"
+TO_LOCK = "DELETE"
+"""What LOCK TABLE asks for, of tables that are there to be locked and never have a row."""
 ENTRY = "(at, actor, action, subject, detail, leaf_hash)"
 """Nobody chooses the number of an audit entry."""
 FINDING = (
@@ -152,6 +154,7 @@ GRANTS: dict[str, dict[str, str]] = {
         "cube.digest_key": READ,
         "cube.hour_cube": "SELECT, INSERT, DELETE",
         "cube.told_edge": WRITE,
+        "cube.turn": "SELECT, INSERT, UPDATE",
         "django_content_type": READ,
         "django_migrations": READ,
         "incidents_incident": "SELECT (id, model_id, state)",
@@ -180,7 +183,9 @@ GRANTS: dict[str, dict[str, str]] = {
         "thresholds_policyversion": READ,
         "vault.block": "SELECT, INSERT, UPDATE (last, body, key_version, people), DELETE",
         "vault.data_key": "SELECT, INSERT, UPDATE (wrapped, wrapped_by, sealed), DELETE",
+        "vault.entering": TO_LOCK,
         "vault.key_floor": "SELECT, UPDATE (version, raised_at)",
+        "vault.opening": TO_LOCK,
         "vault_access": "SELECT, UPDATE (state, public_key, sealed, sealed_at, reason)",
         "vault_access_step": APPEND,
         "vault_key_report": "SELECT, INSERT, UPDATE",

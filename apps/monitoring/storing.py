@@ -16,8 +16,6 @@ from apps.monitoring.evaluation import EvaluatedWindow, Inputs
 from apps.monitoring.models import MonitoringRun
 from biasgov.fairness.evaluation import Result
 
-_LOCK_CLASS = 0x72756E73  # "runs"; the second number of the lock is the model
-
 _POINT_COLUMNS = (
     '(model_id, run_id, "window", as_of, metric, attribute, "group", value, low, high, n, verdict, severity)'
 )
@@ -26,7 +24,9 @@ _POINT_COLUMNS = (
 def alone(model_id: int) -> None:
     """Keep everybody else from storing runs of a model until the caller's transaction ends."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, model_id])
+        # A row that only the compute side may lock; an advisory lock could be held by anybody.
+        cursor.execute("INSERT INTO cube.turn (model_id) VALUES (%s) ON CONFLICT DO NOTHING", [model_id])
+        cursor.execute("SELECT FROM cube.turn WHERE model_id = %s FOR UPDATE", [model_id])
 
 
 def store_runs(model_id: int, evaluated: Sequence[EvaluatedWindow], inputs: Inputs) -> list[int]:

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.errors import LockNotAvailable
 
 from apps.audit import services as audit
 from apps.common import clock
@@ -26,7 +28,6 @@ from apps.vault.rows import row_name
 from apps.vault.schemas import check_attributes, narrowed, schema
 
 SLICE = 50_000
-_LOCK = 7_301_003
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WAITING = (VaultUpload.State.PENDING, VaultUpload.State.STORING)
 
@@ -55,16 +56,28 @@ class _Unusable(Exception):  # noqa: N818
 
 @contextmanager
 def opening_alone() -> Iterator[bool]:
-    """True for the one process that may open uploads now; it loses that with its connection at the latest."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
-        alone = bool(cursor.fetchone()[0])
+    """True for the one process that may open uploads now; it loses that when it dies at the latest.
+
+    What is locked is a table that only the compute side may lock; an advisory lock could be held by anybody. A table is
+    locked for one transaction and an upload is stored in many, so it takes a connection of its own.
+    """
+    door = connection.copy()
     try:
-        yield alone
+        door.set_autocommit(False)
+        yield _locked(door)
     finally:
-        if alone and connection.connection and not connection.needs_rollback:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+        door.close()
+
+
+def _locked(door: BaseDatabaseWrapper) -> bool:
+    try:
+        with door.cursor() as cursor:
+            cursor.execute("LOCK TABLE vault.opening IN EXCLUSIVE MODE NOWAIT")
+    except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
+        return False
+    return True
 
 
 def upload_open_next() -> OpenedUpload | None:

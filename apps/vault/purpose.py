@@ -19,14 +19,14 @@ from psycopg.rows import tuple_row
 
 Purpose = Literal["monitoring", "upload", "erasure", "keys", "rotation", "access"]
 
-_LOCK = 7_301_002
-_LOCKING = {
-    "monitoring": "pg_advisory_xact_lock_shared",
-    "access": "pg_advisory_xact_lock_shared",
-    "rotation": "pg_advisory_xact_lock_shared",
-    "erasure": "pg_advisory_xact_lock_shared",
-    "upload": "pg_advisory_xact_lock",
-    "keys": "pg_advisory_xact_lock",
+# Of a table that only the compute side may lock: an advisory lock could be held by anybody. Neither hinders a dump.
+_MODES = {
+    "monitoring": "SHARE",
+    "access": "SHARE",
+    "rotation": "SHARE",
+    "erasure": "SHARE",
+    "upload": "EXCLUSIVE",
+    "keys": "EXCLUSIVE",
 }
 
 
@@ -39,8 +39,8 @@ def entering(purpose: Purpose) -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
     with transaction.atomic():
         with connection.cursor() as outer:
             outer.execute("SELECT set_config('biasgov.purpose', %s, true)", [purpose])
-            if purpose in _LOCKING:
-                outer.execute(f"SELECT {_LOCKING[purpose]}(%s)", [_LOCK])
+            if purpose in _MODES:
+                outer.execute(f"LOCK TABLE vault.entering IN {_MODES[purpose]} MODE")
         with psycopg.Cursor(connection.connection, row_factory=tuple_row) as cursor:
             yield cursor
         with connection.cursor() as outer:

@@ -32,7 +32,9 @@ def as_role(role: str, work: Callable[[], Any]) -> Any:
 
 def somebody_waits_for_the_vault() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)")
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'vault.entering'::regclass AND NOT granted)"
+        )
         return bool(cursor.fetchone()[0])
 
 

@@ -16,7 +16,7 @@ DROP FUNCTION thresholds_is_signed;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("thresholds", "0005_latest_first"), ("approvals", "0005_no_way_around")]
+    dependencies = [("thresholds", "0007_latest_by_index"), ("approvals", "0005_no_way_around")]
     operations = [
         migrations.RunSQL(ASK, migrations.RunSQL.noop),
         migrations.AlterField(
