@@ -140,7 +140,7 @@ def _say(model_ids: Sequence[int], counts: Mapping[str, int]) -> str:
     if not known:
         return f"{first}."
     open_ = len(times) - len(known)
-    later = f"; {open_} not yet acknowledged by every gateway" if open_ else ""
+    later = f"; {open_} {'was' if open_ == 1 else 'were'} not acknowledged by all of them" if open_ else ""
     half = duration(median(known))
     return f"{first}. In 90 days every gateway obeyed within {half} of the breach at the median{later}."
 
