@@ -93,7 +93,6 @@ board.view              O C B . . A .  read the board's cases
 board.vote              . . B . . . .  vote
 board.convene           O C . . . . .  put a case to the board
 board.manage            . C . . . . .  open the board's votes, ask for other rules of it
-register.view           O C B . . A .  read the registers of the whole house
 
 Protected attributes
 vault.view              O C . . S A .  see what the vault holds, never a value
@@ -108,7 +107,7 @@ audit.view              . C . . . A .  read the audit log
 audit.verify            . C . . . A .  verify the audit log
 person.manage           . . . . . . P  invite people, give and take roles
 token.manage            . . . . . . P  make and revoke API tokens
-setting.manage          . . . . . . P  change settings
+setting.manage          . . . . . . .  change settings: by the environment and by commands alone
 """
 
 

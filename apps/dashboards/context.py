@@ -80,6 +80,7 @@ _PAGES = (
             "vault-uploads",
             "vault-upload",
             "vault-reads",
+            "vault-erasures",
             "vault-accesses",
             "vault-access",
             "vault-access-look",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from uuid import UUID
 
 import numpy as np
 from django.db import transaction
 from django.db.models import Min
 
+from apps.accounts.models import User
+from apps.accounts.permissions import demand
 from apps.audit import services as audit
 from apps.common import clock
+from apps.common.errors import Refused
 from apps.vault import blocks, keys, shelf
 from apps.vault.columns import halves
 from apps.vault.models import VaultErasure, VaultUpload
@@ -18,6 +22,9 @@ from apps.vault.pseudonyms import Pseudonymiser
 from apps.vault.purpose import entering
 
 AT_ONCE = 1000
+ERASE = "vault.erase"
+_LONGEST_ID = 200
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SEALED = (VaultUpload.State.RECEIVING, VaultUpload.State.PENDING, VaultUpload.State.STORING)
 
 
@@ -30,6 +37,18 @@ def erasure_request(*, actor: str, subject_id: str) -> int:
         request = VaultErasure.objects.create(actor=actor, subject=UUID(bytes=Pseudonymiser().one(subject_id)))
         audit.append(actor=actor, action="vault.erasure_requested", subject=f"vault-erasure:{request.pk}")
     return int(request.pk)
+
+
+@transaction.atomic
+def erasure_ask(*, person: User, subject_id: str) -> int:
+    """`erasure_request` by a person who may; answers the request's id.
+
+    Raises PermissionDenied, and Refused for what can be no subject's id.
+    """
+    demand(person, ERASE)
+    if not 1 <= len(subject_id) <= _LONGEST_ID or _CONTROL.search(subject_id):
+        raise Refused("subject_id", f"This must be 1 to {_LONGEST_ID} characters without control characters.")
+    return erasure_request(actor=person.actor, subject_id=subject_id)
 
 
 def erasures_execute() -> int:

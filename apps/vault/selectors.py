@@ -87,6 +87,17 @@ class KeyReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ErasureRow:
+    """A request that a person's attributes be erased; whose they are is no part of it."""
+
+    id: int
+    actor: str
+    requested_at: datetime
+    done: bool
+    executed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class VaultQueue:
     """What the compute side has still to do: sealed uploads and erasures, and since when the oldest waits."""
 
@@ -94,6 +105,14 @@ class VaultQueue:
     subjects: int
     erasures: int
     waiting_since: datetime | None
+
+
+def erasures(limit: int, *, before_id: int | None = None) -> list[ErasureRow]:
+    """The newest requests for erasure first; `before_id` continues after that one. One query."""
+    found = VaultErasure.objects.order_by("-id")
+    rows = found if before_id is None else found.filter(pk__lt=before_id)
+    done = VaultErasure.State.DONE
+    return [ErasureRow(row.pk, row.actor, row.requested_at, row.state == done, row.executed_at) for row in rows[:limit]]
 
 
 def upload(upload_id: str) -> UploadRow | None:

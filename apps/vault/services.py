@@ -11,7 +11,7 @@ from apps.vault.access import (
 )
 from apps.vault.crypto import DisclosedSubject, VaultError, fresh_key_pair
 from apps.vault.disclosing import accesses_answer
-from apps.vault.erasure import erasure_request, erasures_execute, erasures_forget
+from apps.vault.erasure import erasure_ask, erasure_request, erasures_execute, erasures_forget
 from apps.vault.opening import OpenedUpload, opening_alone, upload_finish, upload_open_next, upload_store_some
 from apps.vault.receiving import Receiving, upload_begin, upload_withdraw, uploads_forget
 from apps.vault.rotation import keys_report, rotate_when_due
@@ -33,6 +33,7 @@ __all__ = [
     "accesses_advance",
     "accesses_answer",
     "attributes_upload",
+    "erasure_ask",
     "erasure_request",
     "erasures_execute",
     "erasures_forget",

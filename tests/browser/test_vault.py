@@ -43,6 +43,9 @@ def test_a_file_goes_into_the_vault(scheme: str, seat: Seat, live_server: Any, t
     # The page asks by itself.
     expect(page.get_by_text("2 stored, 0 of them in the place of earlier ones.")).to_be_visible()
     fits(page)
+    page.goto(live_server.url + "/vault/erasures/")
+    expect(page.get_by_role("button", name="Erase")).to_be_visible()
+    fits(page)
     page.goto(live_server.url + "/vault/")
     expect(page.get_by_text("The vault holds protected attributes of 2 people")).to_be_visible()
     fits(page)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.dashboards.vault import access, uploads, views
+from apps.dashboards.vault import access, erasures, uploads, views
 
 urlpatterns = [
     path("vault/", views.vault, name="vault"),
@@ -13,6 +13,8 @@ urlpatterns = [
     path("vault/uploads/<uuid:upload_id>/file/", uploads.receive, name="vault-upload-file"),
     path("vault/uploads/<uuid:upload_id>/withdraw/", uploads.withdraw, name="vault-upload-withdraw"),
     path("vault/reads/", views.reads, name="vault-reads"),
+    path("vault/erasures/", erasures.erasures, name="vault-erasures"),
+    path("vault/erasures/new/", erasures.erase, name="vault-erase"),
     path("vault/access/", access.accesses, name="vault-accesses"),
     path("vault/access/new/", access.ask, name="vault-access-new"),
     path("vault/access/<int:approval_id>/", access.access, name="vault-access"),

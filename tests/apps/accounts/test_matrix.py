@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, Group
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -226,3 +229,10 @@ def test_names_are_shown_as_people_write_them() -> None:
     plain = person_create(username="plain", actor="system:tests")
     assert [(who.display_name, who.initials) for who in (known, plain)] == [("Rosa de la Cruz", "RC"), ("plain", "P")]
     assert not known.has_usable_password()
+
+
+def test_what_the_matrix_gives_somebody_is_asked_for_somewhere() -> None:
+    """A right that no page and no service asks for would be a promise to who holds it."""
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (Path(settings.BASE_DIR) / "apps").rglob("*.py"))
+    idle = [verb for verb, cells in MATRIX.items() if cells and f'"{verb}"' not in code]
+    assert idle == []

@@ -158,6 +158,8 @@ PAGES: dict[str, Page] = {
     "vault/uploads/<uuid:upload_id>/file/": Page(""),
     "vault/uploads/<uuid:upload_id>/withdraw/": Page(""),
     "vault/reads/": Page("officer"),
+    "vault/erasures/": Page("officer"),
+    "vault/erasures/new/": Page("steward"),
     "vault/access/": Page("steward"),
     "vault/access/new/": Page("steward"),
     "vault/access/<int:approval_id>/": Page(""),
@@ -220,6 +222,7 @@ SENT = {
     "title": "A title",
     "answer": "An answer.",
     "decision": "for",
+    "subject_id": "person 1",
 }
 """Sent to every address by POST: enough for most of them to do something, if they were let."""
 

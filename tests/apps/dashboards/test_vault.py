@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.conf import settings
@@ -14,13 +15,15 @@ from django.urls import reverse
 
 from apps.approvals import services as approvals
 from apps.audit import services as audit
+from apps.audit.selectors import entries
 from apps.common import clock
 from apps.pipeline import disclosures
 from apps.pipeline import services as pipeline
 from apps.registry.spec import ModelSpec
 from apps.responses.models import Notification
 from apps.vault import receiving, selectors, services
-from apps.vault.models import VaultAccess, VaultUpload
+from apps.vault.models import VaultAccess, VaultErasure, VaultUpload
+from apps.vault.pseudonyms import Pseudonymiser
 from tests.apps.dashboards.world import watched
 from tests.apps.pipeline.world import ACTOR, NOW, company
 from tests.cast import confirmed, person, signed_in
@@ -351,3 +354,36 @@ def test_each_opening_and_look_is_told_to_the_data_protection_contact_once(
         "Attributes of 2 people were shown to Stan Sato",
     ]
     assert "female" not in str([(each.title, each.body) for each in found])
+
+
+def test_a_steward_erases_a_person_and_nobody_reads_whom(steward: Client, hiring: ModelSpec) -> None:
+    address = reverse("vault-erase")
+    led = steward.post(address, {"subject_id": "person 7"})
+    assert led["Location"].startswith(reverse("confirm"))
+    assert VaultErasure.objects.count() == 0
+    confirmed(steward)
+    page = steward.post(address, {"subject_id": " person 7 "}, follow=True).content.decode()
+    assert "Stan Sato" in page
+    assert "waits for the compute side" in page
+    assert VaultErasure.objects.get().subject == UUID(bytes=Pseudonymiser().one("person 7"))
+    with side("compute"):
+        services.erasures_execute()
+    page = steward.get(reverse("vault-erasures")).content.decode()
+    assert ">erased</span>" in page.replace("\n", "")
+    assert "person 7" not in page
+    assert "person 7" not in str([each.detail for each in entries()])
+    assert "Erase a person" not in signed_in(person("auditor")).get(reverse("vault-erasures")).content.decode()
+
+
+@pytest.mark.parametrize("subject_id", ["", "   ", "x" * 201, "person\n7", "person\x007"])
+def test_what_can_be_no_persons_id_erases_nobody(steward: Client, subject_id: str) -> None:
+    page = confirmed(steward).post(reverse("vault-erase"), {"subject_id": subject_id}, follow=True).content.decode()
+    assert "1 to 200 characters without control characters" in page
+    assert VaultErasure.objects.count() == 0
+
+
+@pytest.mark.parametrize("part", ["officer", "compliance", "auditor", "board", "owner", "administrator", "outsider"])
+def test_nobody_but_a_steward_erases(db: None, part: str) -> None:
+    browser = confirmed(signed_in(person(part)))
+    assert browser.post(reverse("vault-erase"), {"subject_id": "person 7"}).status_code == 403
+    assert VaultErasure.objects.count() == 0
