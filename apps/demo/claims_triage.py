@@ -1,6 +1,7 @@
 """The model `claims-triage`, simulated: the same rates and a calibrated score for everybody, so that it stays quiet.
 
-About 7 % of the claimants, most of them older, told nobody their sex and age: they are counted as unknown.
+About 7 % of the claimants, most of them older, told nobody their sex and age: they are counted as unknown. Examiners
+let 2 % of the claims that were sent to them be paid all the same, whoever asks: those decisions are overridden.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from functools import cache
 
 import numpy as np
 
-from apps.demo.declarations import Attribute, Declaration, Release
+from apps.demo.declarations import Attribute, Declaration, Release, Row
 from apps.demo.simulated import SimulatedModel
 from apps.demo.stream import Cases, Evidence, Floats
 
@@ -19,6 +20,15 @@ SEXES = {"Female": 0.48, "Male": 0.52}
 AGES = {"under 50": 0.52, "50 and over": 0.48}
 COVERAGE = {"under 50": 0.97, "50 and over": 0.89}
 """Share of the claimants of that age who told their attributes; 93 % over all."""
+
+OVERRULED = 0.02
+"""Share of the claims sent to an examiner that are paid without looking further; nothing of the claimant matters."""
+REASONS = (
+    "The missing receipt came by mail on the same day.",
+    "The amount is below what looking into it costs.",
+    "The repair shop has confirmed the damage by telephone.",
+)
+EXAMINERS = 4
 
 DECLARATION = Declaration(
     slug="claims-triage",
@@ -61,6 +71,13 @@ class ClaimsTriage(SimulatedModel):
     def seen(self, cases: Cases) -> Floats:
         """All the evidence there is."""
         return cases.evidence
+
+    def details(self, cases: Cases, index: int) -> Row:
+        """What an examiner has decided instead of the model."""
+        if cases.evidence[index] >= self.evidence.cut or cases.extra[index] >= OVERRULED:
+            return {}
+        reason = REASONS[int(cases.extra[index] / OVERRULED * len(REASONS))]
+        return {"override": {"by": f"examiner-{index % EXAMINERS + 1}", "decision": 1, "reason": reason}}
 
     def version(self, at: datetime) -> str:
         return DECLARATION.releases[0].version

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from apps.demo.claims_triage import ClaimsTriage
+from apps.demo.claims_triage import OVERRULED, REASONS, ClaimsTriage
 from apps.demo.security_triage import APAC_EXCESS, MISSED_AFTER, MISSED_BEFORE, REGIONS, SecurityTriage
 from apps.demo.stream import DAYTIME, Evidence
 from biasgov.fairness.cube import OutcomeCube
@@ -127,6 +127,19 @@ def test_the_update_is_a_breach_within_days_and_nothing_is_before(security):
 @pytest.mark.parametrize("days", [1, 7, 30])
 def test_the_fair_model_stays_quiet(claims, days):
     assert claims.breaches(days) == []
+
+
+def test_examiners_override_two_of_a_hundred_claims_that_were_sent_to_them_whoever_asks(claims):
+    sent = [event for event in claims.events if event["decision"] == 0]
+    overridden = [event for event in claims.events if "override" in event]
+    assert {event["decision"] for event in overridden} == {0}
+    assert {event["override"]["decision"] for event in overridden} == {1}
+    assert {event["override"]["reason"] for event in overridden} == set(REASONS)
+    assert abs(len(overridden) / len(sent) - OVERRULED) < 4 * np.sqrt(OVERRULED * (1 - OVERRULED) / len(sent))
+    for sex in ("Female", "Male"):
+        theirs = [event for event in sent if claims.attributes.get(event["subject_id"], {}).get("claimant_sex") == sex]
+        share = np.mean(["override" in event for event in theirs])
+        assert abs(share - OVERRULED) < 4 * np.sqrt(OVERRULED * (1 - OVERRULED) / len(theirs))
 
 
 def test_most_claimants_are_known_and_fewer_of_the_older(claims):
