@@ -105,9 +105,9 @@ def cause_for_incident(*, model_id: int, finding_ids: Sequence[int], person: Use
     found = list(Finding.objects.filter(pk__in=finding_ids, model_id=model_id, state=Finding.State.OPEN).order_by("pk"))
     if missing := set(finding_ids) - {finding.pk for finding in found}:
         raise Refused("findings", f"Finding {min(missing)} is not open in this model.", code="closed")
-    causes = {cause.pk: cause for cause in Cause.objects.filter(pk__in={finding.cause_id for finding in found})}
-    only = next(iter(causes.values())) if len(causes) == 1 else None
-    if only is not None and only.incident_id is None:
+    first, *others = {finding.cause_id for finding in found} or {None}
+    only = Cause.objects.filter(pk=first, incident_id=None).first() if first and not others else None
+    if only is not None:
         return only
     escalated = any(finding.tier == ladder.ESCALATE for finding in found)
     cause = Cause.objects.create(
