@@ -115,6 +115,7 @@ UNGOVERNED: dict[str, str] = {
     "monitoring_due": _QUEUE,
     "monitoring_latest_evaluation": "says when, not what",
     "monitoring_point": "copied from runs",
+    "monitoring_standing": "worked out from runs",
     "pipeline_heartbeat": "signs of life",
     "pipeline_let_go": _BESIDE,
     "pipeline_unanswered": _QUEUE,

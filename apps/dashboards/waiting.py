@@ -11,6 +11,8 @@ from apps.dashboards.words import Badge
 from apps.registry.spec import ModelSpec
 
 TASKS_AT_MOST = 12
+COUNTED_AT_MOST = 1_000
+"""Of each kind: beyond this nobody needs to know how many more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,20 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The tasks that are shown, of `total` things that wait; `hidden` things stand in none of them."""
+    """The tasks that are shown, of `total` things that wait; `hidden` things stand in none of them.
+
+    more: some kind was counted only up to `COUNTED_AT_MOST`, so that there are more of both.
+    """
 
     tasks: tuple[Task, ...]
     total: int
     hidden: int
+    more: bool
 
 
 def waiting(user: Any, specs: Sequence[ModelSpec], providers: Sequence[Provider]) -> Waiting:
     """What waits for the person. Where there is too much for one page every provider keeps its most urgent tasks."""
-    counts = [provider.count(user, None) for provider in providers]
+    counts = [provider.count(user, COUNTED_AT_MOST) for provider in providers]
     offered = [
         provider.first(user, specs, TASKS_AT_MOST) if count else ()
         for provider, count in zip(providers, counts, strict=True)
@@ -68,7 +74,8 @@ def waiting(user: Any, specs: Sequence[ModelSpec], providers: Sequence[Provider]
         kept[min(room, key=lambda place: kept[place])] += 1
     shown = tuple(task for tasks, number in zip(offered, kept, strict=True) for task in tasks[:number])
     total = sum(counts)
-    return Waiting(shown, total, max(total - sum(task.covers for task in shown), 0))
+    hidden = max(total - sum(task.covers for task in shown), 0)
+    return Waiting(shown, total, hidden, max(counts, default=0) >= COUNTED_AT_MOST)
 
 
 def waiting_count(user: Any, providers: Sequence[Provider], *, most: int) -> int:

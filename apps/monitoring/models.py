@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -97,6 +98,22 @@ class MonitoringPoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.metric} {self.attribute}"
+
+
+class MonitoringStanding(models.Model):
+    """The worst value of a model's newest runs, as `monitoring.standing` keeps it for tables of models."""
+
+    model = models.OneToOneField(
+        "registry.MonitoredModel", primary_key=True, on_delete=models.PROTECT, related_name="+", db_constraint=False
+    )
+    runs = ArrayField(models.BigIntegerField(), help_text="the runs that it speaks of; others make it void")
+    worst = models.JSONField(null=True, help_text="apps.monitoring.rows.Point; empty where nothing was judged")
+
+    class Meta:
+        db_table = "monitoring_standing"
+
+    def __str__(self) -> str:
+        return f"standing of model {self.model_id}"
 
 
 class MonitoringDue(models.Model):

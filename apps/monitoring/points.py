@@ -1,4 +1,4 @@
-"""Reading `monitoring_point`: lines over time, and the worst value of every model."""
+"""Reading `monitoring_point`: the values of runs, and lines over time."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ import numpy as np
 from django.db import connection
 from psycopg import sql
 
-from apps.monitoring.rows import Point, PortfolioRow, TrendSeries
-from apps.monitoring.runs import latest_runs, latest_runs_of
+from apps.monitoring.rows import Point, TrendSeries
+from apps.monitoring.runs import latest_runs
 from apps.monitoring.windows import LENGTHS
 
-_VERDICT_ORDER = {"breach": 0, "inconclusive": 1, "not_estimable": 2, "within": 3}
-_SEVERITY_ORDER = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 _STEP = timedelta(hours=12)
 
 _VALUES = sql.SQL("as_of, value, low, high, n, verdict, severity, run_id")
@@ -77,78 +75,24 @@ def trend(
 def points(model_id: int, *, windows: Sequence[str] = tuple(LENGTHS)) -> list[Point]:
     """All points of the newest runs of a model's windows."""
     newest = latest_runs(model_id)
-    return _points([newest[name].id for name in windows if name in newest])
+    return points_of_runs([newest[name].id for name in windows if name in newest])
 
 
-def portfolio_points(model_ids: Sequence[int], *, lines: bool = True) -> dict[int, PortfolioRow]:
-    """For every model its worst key risk indicator and that one's line; four queries however many models.
-
-    The worst is the severest breach, then what no window could judge, then what could not be estimated; among equals
-    the shortest window and the demographic parity ratio come first, a group before the aggregate. `verdicts` counts
-    the judged results of the newest runs. The line has the last value of each half day of 30 days; `lines` False leaves
-    it out, and a query.
-    """
-    newest = latest_runs_of(model_ids)
-    judged: dict[int, list[Point]] = {identity: [] for identity in model_ids}
-    for point in _points([row.id for rows in newest.values() for row in rows.values()]):
-        if point.verdict:
-            judged[point.model_id].append(point)
-    worst = {identity: min(_decided(found), key=_badness) for identity, found in judged.items() if found}
-    drawn = _sparklines(list(worst.values())) if lines else {}
-    return {
-        identity: PortfolioRow(
-            model_id=identity,
-            runs=newest.get(identity, {}),
-            worst=worst.get(identity),
-            verdicts={name: sum(p.verdict == name for p in judged[identity]) for name in _VERDICT_ORDER},
-            sparkline=tuple(drawn.get(identity, ())),
-        )
-        for identity in model_ids
-    }
-
-
-def _decided(points: Sequence[Point]) -> list[Point]:
-    """Without what is inconclusive in one window but judged by a wider one (see `decide_by_window`)."""
-    widths = {window: place for place, window in enumerate(LENGTHS)}
-    decided: dict[tuple[str, str, str | None], int] = {}
-    for point in points:
-        if point.verdict in ("breach", "within"):
-            key = (point.metric, point.attribute, point.group)
-            decided[key] = max(decided.get(key, -1), widths[point.window])
-    return [
-        point
-        for point in points
-        if point.verdict != "inconclusive"
-        or decided.get((point.metric, point.attribute, point.group), -1) < widths[point.window]
-    ]
-
-
-def _badness(point: Point) -> tuple[Any, ...]:
-    return (
-        _VERDICT_ORDER[point.verdict],
-        _SEVERITY_ORDER.get(point.severity, len(_SEVERITY_ORDER)),
-        list(LENGTHS).index(point.window),
-        point.metric != "demographic_parity_ratio",
-        point.group is None,
-        point.attribute,
-        point.metric,
-        point.group or "",
-    )
-
-
-def _points(run_ids: Sequence[int]) -> list[Point]:
+def points_of_runs(run_ids: Sequence[int], *, judged: bool = False) -> list[Point]:
+    """The points of these runs, which must be the newest revisions of their moments; `judged`: those with a verdict."""
     with connection.cursor() as cursor:
         cursor.execute(
             'SELECT p.model_id, p.run_id, p."window", p.as_of, p.metric, p.attribute, nullif(p."group", \'\'),'
             " p.value, p.low, p.high, p.n, p.verdict, p.severity FROM monitoring_run r JOIN monitoring_point p"
             ' ON p.model_id = r.model_id AND p."window" = r."window" AND p.as_of = r.as_of'
-            ' WHERE r.id = ANY(%s) ORDER BY p."window", p.attribute, p.metric, p."group"',
-            [list(run_ids)],
+            " WHERE r.id = ANY(%s) AND (p.verdict <> '' OR NOT %s)"
+            ' ORDER BY p."window", p.attribute, p.metric, p."group"',
+            [list(run_ids), judged],
         )
         return [Point(*row) for row in cursor.fetchall()]
 
 
-def _sparklines(chosen: Sequence[Point]) -> dict[int, list[tuple[datetime, float | None]]]:
+def sparklines(chosen: Sequence[Point]) -> dict[int, list[tuple[datetime, float | None]]]:
     """By model the last value of each half day of 30, oldest first: a step down an index each, not every hour read."""
     lines: dict[int, list[tuple[datetime, float | None]]] = {}
     if not chosen:

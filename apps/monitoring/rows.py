@@ -94,7 +94,6 @@ class PortfolioRow:
     model_id: int
     runs: Mapping[str, RunRow]
     worst: Point | None
-    verdicts: Mapping[str, int]
     sparkline: tuple[tuple[datetime, float | None], ...]
 
 

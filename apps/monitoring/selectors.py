@@ -15,7 +15,8 @@ from apps.inference import selectors as inference
 from apps.monitoring.change_history import changes
 from apps.monitoring.models import LatestEvaluation, OverrideRates
 from apps.monitoring.old import cubes_before, runs_before
-from apps.monitoring.points import points, portfolio_points, trend
+from apps.monitoring.points import points, trend
+from apps.monitoring.portfolio import portfolio_points
 from apps.monitoring.recomputations import RecomputationRow, recomputations_of
 from apps.monitoring.rows import Freshness, Point, PortfolioRow, RunPage, RunRow, StoredResults, TrendSeries
 from apps.monitoring.runs import (

@@ -14,6 +14,7 @@ from apps.common import clock
 from apps.monitoring.disclosure import Hidden
 from apps.monitoring.evaluation import EvaluatedWindow, Inputs
 from apps.monitoring.models import MonitoringRun
+from apps.monitoring.standing import standing_keep
 from biasgov.fairness.evaluation import Result
 
 _POINT_COLUMNS = (
@@ -48,6 +49,7 @@ def store_runs(model_id: int, evaluated: Sequence[EvaluatedWindow], inputs: Inpu
                 "runs": [{"run": run, "window": name, "document": digests[name]} for name, run in fresh.items()],
             },
         )
+        standing_keep(model_id)
     return [run for run, _ in stored]
 
 

@@ -31,7 +31,7 @@ def fill(people: dict[str, int], specs: Sequence[tuple[int, str]]) -> None:
     _messages(ids, people)
     _people()
     _overrides(ids[0])
-    _runs(specs[0][0])
+    _runs(ids)
     _log([slug for _, slug in specs])
 
 
@@ -239,30 +239,46 @@ def _overrides(model_id: int) -> None:
     ))  # fmt: skip
 
 
-def _runs(model_id: int) -> None:
-    """The newest runs of a model and their points again, for every hour of 90 days before them that has none."""
+def _runs(model_ids: Sequence[int]) -> None:
+    """The newest runs of the first model and their points again, for every hour of 90 days before them that has none.
+
+    The other models get them too, with those of every day of a month.
+    """
     from django.db import connection
 
+    from apps.monitoring.standing import standing_keep
+
+    first, others = model_ids[0], list(model_ids[1:])
     with connection.cursor() as cursor:
         for table, moved in (("monitoring_run", {"as_of", "from_at", "to_at"}), ("monitoring_point", {"as_of"})):
-            names, values = _repeated(table, moved)
-            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-            cursor.execute(
-                f"INSERT INTO {table} ({names}) SELECT {values} FROM {table}, generate_series(1, %s) AS hours"
-                f" WHERE model_id = %s AND as_of = (SELECT max(as_of) FROM {table} WHERE model_id = %s)"
-                " ON CONFLICT DO NOTHING",
-                [DAYS * 24, model_id, model_id],
+            newest = (
+                f"FROM {table} WHERE model_id = %s AND as_of = (SELECT max(as_of) FROM {table} WHERE model_id = %s)"
             )
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+            cursor.execute(f"CREATE TEMPORARY TABLE newest_{table} AS SELECT * {newest}", [first, first])
+            for models, steps in (
+                ([first], f"generate_series(1, {DAYS * 24})"),
+                (others, "generate_series(0, 720, 24)"),
+            ):
+                names, values = _repeated(table, moved)
+                cursor.execute(
+                    f"INSERT INTO {table} ({names}) SELECT {values} FROM newest_{table} AS newest, {steps} AS hours,"
+                    " unnest(%s::bigint[]) AS model ON CONFLICT DO NOTHING",
+                    [models],
+                )
+    for model_id in model_ids:
+        standing_keep(model_id)
 
 
 def _repeated(table: str, moved: set[str]) -> tuple[str, str]:
-    """The columns of a table but its key, and their values with the moments of `moved` so many hours earlier."""
+    """The columns of a table but its key, and their values for a `model` and so many `hours` earlier."""
     from django.db import connection
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT column_name FROM information_schema.columns WHERE table_name = %s", [table])
         names = [name for (name,) in cursor.fetchall() if name != "id"]
-    values = [f'{table}."{name}"' + (" - hours * interval '1 hour'" if name in moved else "") for name in names]
+    changed = {"model_id": "model"} | {name: f"newest.{name} - hours * interval '1 hour'" for name in moved}
+    values = [changed.get(name, f'newest."{name}"') for name in names]
     return ", ".join(f'"{name}"' for name in names), ", ".join(values)
 
 

@@ -31,6 +31,15 @@ def test_no_kind_of_task_crowds_out_another() -> None:
     assert (found.total, found.hidden) == (1502, 1502 - 3 * (TASKS_AT_MOST - 2) - 2)
 
 
+def test_the_inbox_says_when_it_stopped_counting() -> None:
+    def many(number: int) -> Provider:
+        return Provider(lambda user, specs, limit: (), lambda user, most: min(number, most or number))
+
+    assert waiting(None, [], [many(999), many(999)]).more is False
+    found = waiting(None, [], [many(5_000), many(2)])
+    assert (found.total, found.more) == (1_002, True)
+
+
 def test_the_side_bar_counts_no_further_than_it_shows() -> None:
     asked: list[int | None] = []
 

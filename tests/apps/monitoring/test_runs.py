@@ -15,7 +15,7 @@ from apps.common import clock
 from apps.common.errors import Refused
 from apps.monitoring import cubes, documents, selectors
 from apps.monitoring import services as monitoring
-from apps.monitoring.models import MonitoringRun
+from apps.monitoring.models import MonitoringRun, MonitoringStanding
 from apps.monitoring.people import People
 from apps.monitoring.windows import moments_touched
 from apps.registry.spec import ModelSpec
@@ -194,7 +194,24 @@ def test_the_portfolio_shows_the_worst_first_and_costs_the_same_for_many_models(
     assert worst.verdict == next(verdict for verdict in order if verdict in verdicts)
     assert found[spec.id].sparkline[-1] == (worst.as_of, worst.value)
     assert found[others[0]].worst is None
-    assert sum(found[spec.id].verdicts.values()) == sum(1 for p in selectors.points(spec.id) if p.verdict)
+
+
+def test_where_a_model_stands_is_kept_with_its_runs_and_worked_out_anew_for_others(spec: ModelSpec) -> None:
+    kept = selectors.portfolio_points([spec.id])[spec.id].worst
+    stored = MonitoringStanding.objects.get(pk=spec.id)
+    assert stored.runs == [row.id for row in selectors.latest_runs(spec.id).values()]
+    with CaptureQueriesContext(connection) as known:
+        assert selectors.portfolio_points([spec.id])[spec.id].worst == kept
+    with side("owner"):
+        MonitoringStanding.objects.update(runs=[0], worst={**stored.worst, "metric": "of other runs"})
+    with CaptureQueriesContext(connection) as unknown:
+        assert selectors.portfolio_points([spec.id])[spec.id].worst == kept
+    assert len(unknown) == len(known) + 1
+    policy = thresholds.policy_in_force(spec.id, NOW)
+    with side("compute"):
+        monitoring.windows_evaluate(spec=spec, as_of=NOW + timedelta(days=2), policy=policy)
+    stored.refresh_from_db()
+    assert stored.runs == [row.id for row in selectors.latest_runs(spec.id).values()]
 
 
 def test_the_cache_forgets_the_oldest_beyond_its_size(spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:

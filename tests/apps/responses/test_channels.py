@@ -186,6 +186,16 @@ def test_the_digest_has_a_days_messages_once_worst_first(cast: Cast, mailed: Non
     assert {each.channel: each.late for each in late} == {"inbox": 0}
 
 
+def test_what_was_detected_in_a_short_window_counts_in_the_longer_ones(cast: Cast) -> None:
+    windows = {"24h": timedelta(days=1), "30d": timedelta(days=30), "7d": timedelta(days=7)}
+    for days in (0, 2, 9, 40):
+        with clock.frozen(MORNING - timedelta(days=days)):
+            tell(cast.owned, f"{days} days ago")
+    with clock.frozen(MORNING):
+        found = delivery_times(windows, within=timedelta(minutes=15))
+    assert {each.window: each.counted for each in found if each.channel == "inbox"} == {"24h": 1, "7d": 2, "30d": 3}
+
+
 def test_a_day_without_news_has_no_digest_and_none_is_told_twice(cast: Cast, mailed: None) -> None:
     with clock.frozen(MORNING - timedelta(days=2)):
         preference_set(person=cast.officer, mail="daily", at_least="low")
