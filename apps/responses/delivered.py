@@ -64,8 +64,8 @@ WITH alerts AS (
     SELECT %(inbox)s AS channel, min(detected_at) AS detected, min(created_at) AS delivered
     FROM responses_notification WHERE created_at >= %(first)s GROUP BY dedup_key
     UNION ALL
-    SELECT channel, detected_at, sent_at FROM responses_outboxmessage
-    WHERE created_at >= %(first)s AND NOT starts_with(dedup_key, %(digest)s)
+    SELECT CASE WHEN starts_with(channel, 'person-') THEN 'person' ELSE channel END, detected_at, sent_at
+    FROM responses_outboxmessage WHERE created_at >= %(first)s AND NOT starts_with(dedup_key, %(digest)s)
 ), timed AS (
     SELECT channel, width_bucket(detected, %(starts)s::timestamptz[]) AS reach, delivered IS NOT NULL AS arrived,
         coalesce(delivered, %(now)s) - detected AS taken
@@ -80,7 +80,8 @@ FROM timed GROUP BY channel, reach
 def delivery_times(windows: Mapping[str, timedelta], *, within: timedelta) -> tuple[ChannelTimes, ...]:
     """How soon alerts arrived, by channel and window up to now; one that takes `within` or longer is late.
 
-    A digest is none: it repeats what a person has been told in the inbox. One query.
+    People's own channels are one, `person`. A digest is no alert: it repeats what a person has been told in the inbox.
+    One query.
     """
     now = clock.now()
     ordered = sorted(windows, key=lambda name: windows[name], reverse=True)
@@ -96,15 +97,16 @@ def delivery_times(windows: Mapping[str, timedelta], *, within: timedelta) -> tu
     with connection.cursor() as cursor:
         cursor.execute(_TIMES, asked)
         counted = cursor.fetchall()
-    found = []
-    # What was found out within the shorter windows counts for the longer ones as well.
-    for place, name in enumerate(ordered, start=1):
-        for channel in {row[0] for row in counted}:
-            rows = [row[2:] for row in counted if row[0] == channel and row[1] >= place]
-            if rows:
-                slowest, judged, late = zip(*rows, strict=True)
-                found.append(ChannelTimes(channel, name, max(slowest), sum(judged), sum(late)))
-    return tuple(sorted(found, key=lambda each: (each.channel, each.window)))
+    # What was detected within a shorter window counts in the longer ones as well.
+    reached: dict[tuple[str, str], list[tuple[float, int, int]]] = {}
+    for channel, reach, *figures in counted:
+        for name in ordered[:reach]:
+            reached.setdefault((channel, name), []).append(tuple(figures))
+    return tuple(
+        ChannelTimes(*key, max(slowest), sum(judged), sum(late))
+        for key, figures in sorted(reached.items())
+        for slowest, judged, late in [zip(*figures, strict=True)]
+    )
 
 
 def channel_rows(since: datetime) -> tuple[ChannelRow, ...]:
