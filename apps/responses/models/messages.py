@@ -73,6 +73,7 @@ class OutboxMessage(models.Model):
         ]
         indexes = [
             models.Index(fields=["next_attempt_at"], condition=Q(state="pending"), name="responses_to_send"),
+            models.Index(fields=["-created_at"], condition=Q(state="dead"), name="responses_dead_letters"),
             models.Index(fields=["created_at"], name="responses_outbox_created"),
         ]
 
