@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0010_recomputations'),
+        ('monitoring', '0011_turns'),
         ('registry', '0003_retention'),
     ]
 
