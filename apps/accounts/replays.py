@@ -31,34 +31,42 @@ SENT_BEFORE = (
 class OnceOnly:
     """Leads a person who sends the same form again back to its page.
 
-    A form that failed may be sent again as it is, and so may one that is answered by a file: its page stays open.
+    That a form was sent is written down in the transaction that carries it out: if the process dies in the middle,
+    neither stays, and whoever sends it at the same time waits for how it ends. A form that failed may be sent again
+    as it is, and so may one that is answered by a file: its page stays open.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
-        taken = getattr(request, "_form_taken", None)
-        if taken is not None and (response.status_code >= 400 or is_undone(response) or _is_file(response)):
-            SentForm.objects.filter(pk=taken).delete()
-        return response
+        return self.get_response(request)
 
-    def process_view(self, request: HttpRequest, view: Any, *_: Any) -> HttpResponse | None:
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         # Of a view that looks for the token itself the body is not read here: it may be a long file.
         if request.method != "POST" or getattr(view, "csrf_exempt", False):
             return None
         if not request.user.is_authenticated or TOKEN not in request.POST:
             return None
         digest = _digest(request)
-        try:
-            with transaction.atomic():
-                SentForm.objects.create(digest=digest)
-        except IntegrityError:
-            messages.info(request, SENT_BEFORE)
-            return HttpResponseRedirect(came_from(request))
-        request._form_taken = digest  # type: ignore[attr-defined]
-        return None
+        with transaction.atomic():
+            if not _taken(digest):
+                messages.info(request, SENT_BEFORE)
+                return HttpResponseRedirect(came_from(request))
+            response: HttpResponse = view(request, *args, **kwargs)
+            if response.status_code >= 400 or is_undone(response) or _is_file(response):
+                SentForm.objects.filter(pk=digest).delete()
+        return response
+
+
+def _taken(digest: bytes) -> bool:
+    """Whether this is the first time that the form is sent; it is not before the transaction ends."""
+    try:
+        with transaction.atomic():
+            SentForm.objects.create(digest=digest)
+    except IntegrityError:
+        return False
+    return True
 
 
 def forms_forget() -> int:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -17,6 +23,7 @@ from apps.accounts.models import SentForm, User
 from apps.accounts.replays import SENT_BEFORE, forms_forget
 from apps.approvals.models import Approval
 from apps.common import clock
+from apps.incidents import services as complaints
 from apps.incidents.models import Complaint
 from apps.responses.models import Restriction
 from apps.responses.services import restriction_confirm
@@ -132,16 +139,89 @@ def test_forms_are_forgotten_after_a_day(cast: Cast) -> None:
 def test_of_many_at_once_one_is_carried_out() -> None:
     client = browser(Cast.assemble().officer)
     form = COMPLAINT | {"csrfmiddlewaretoken": token(client, new_complaint())}
-    cookies = client.cookies
 
     def send(_: int) -> int:
-        mine = Client(enforce_csrf_checks=True)
-        mine.cookies = cookies
-        try:
-            return mine.post(reverse("complaint-new"), form).status_code
-        finally:
-            connection.close()
+        return sent_by(client, form)
 
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        assert set(pool.map(send, range(16))) == {302}
+    with ThreadPoolExecutor(max_workers=10) as pool:
+        assert set(pool.map(send, range(50))) == {302}
     assert Complaint.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("before", [True, False], ids=["before the act", "after the act"])
+def test_what_a_killed_process_left_can_be_sent_again_and_is_carried_out_once(before: bool) -> None:
+    client = browser(Cast.assemble().officer)
+    form = COMPLAINT | {"csrfmiddlewaretoken": token(client, new_complaint())}
+
+    def killed() -> None:
+        real = complaints.complaint_record
+
+        def dying(**given: Any) -> None:
+            if not before:
+                real(**given)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        complaints.complaint_record = dying
+        sent_by(client, form)
+
+    assert died(killed) == signal.SIGKILL
+    assert Complaint.objects.count() == 0
+    assert [sent_by(client, form) for _ in range(2)] == [302, 302]
+    assert Complaint.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_sends_while_the_first_is_carried_out_waits_for_how_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = browser(Cast.assemble().officer)
+    form = COMPLAINT | {"csrfmiddlewaretoken": token(client, new_complaint())}
+    begun, real = threading.Event(), complaints.complaint_record
+
+    def failing(**given: Any) -> Any:
+        if begun.is_set():
+            return real(**given)
+        begun.set()
+        until(lambda: waiting_backends() == 1)
+        raise PermissionDenied
+
+    monkeypatch.setattr(complaints, "complaint_record", failing)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        first = pool.submit(sent_by, client, form)
+        assert begun.wait(timeout=30)
+        second = pool.submit(sent_by, client, form)
+        assert (first.result(timeout=60), second.result(timeout=60)) == (403, 302)
+    assert Complaint.objects.count() == 1
+
+
+def sent_by(client: Client, form: dict[str, str]) -> int:
+    """Send a form by a connection of its own, with the cookies of a browser."""
+    mine = Client(enforce_csrf_checks=True)
+    mine.cookies = client.cookies
+    try:
+        return mine.post(reverse("complaint-new"), form).status_code
+    finally:
+        connection.close()
+
+
+def died(work: Callable[[], None]) -> int:
+    """Do it in a process of its own; by which signal that died."""
+    # Closed first, so that the child inherits no connection that it could end for us.
+    connection.close()
+    process = os.fork()
+    if not process:
+        work()
+        os._exit(0)
+    return os.WTERMSIG(os.waitpid(process, 0)[1])
+
+
+def waiting_backends() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted")
+        return int(cursor.fetchone()[0])
+
+
+def until(happened: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.01)
