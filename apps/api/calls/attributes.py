@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from apps.api.endpoint import Answer, Call, Endpoint
 from apps.api.problems import FieldError, Problem
-from apps.api.shapes import AttributesBody, ErasureAnswer, SealedAnswer, SubjectBody
+from apps.api.shapes.attributes import AttributesBody, ErasureAnswer, SealedAnswer, SubjectBody
 from apps.api.tokens import Bearer
 from apps.common.errors import Refused
 from apps.inference.checks import CONTROL

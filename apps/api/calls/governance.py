@@ -5,7 +5,8 @@ from __future__ import annotations
 from apps.api.calls.models import CURSOR, LIMIT, cursor_of, id_of, limit_of
 from apps.api.endpoint import Answer, Call, Endpoint, Parameter
 from apps.api.problems import not_found
-from apps.api.shapes import BoundAnswer, FindingAnswer, FindingsAnswer, PolicyAnswer
+from apps.api.shapes.governance import FindingAnswer, FindingsAnswer, PolicyAnswer
+from apps.api.shapes.metrics import BoundAnswer
 from apps.common import clock
 from apps.common.errors import Refused
 from apps.responses import selectors as responses

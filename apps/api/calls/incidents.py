@@ -5,7 +5,7 @@ from __future__ import annotations
 from apps.api.calls.models import CURSOR, LIMIT, cursor_of, id_of, limit_of
 from apps.api.calls.naming import named_model, narrowed_to
 from apps.api.endpoint import Answer, Call, Endpoint, Parameter
-from apps.api.shapes import IncidentAnswer, IncidentBody, IncidentsAnswer
+from apps.api.shapes.registers import IncidentAnswer, IncidentBody, IncidentsAnswer
 from apps.common.errors import Refused
 from apps.incidents import selectors as read
 from apps.incidents import services as incidents

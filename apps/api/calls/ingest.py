@@ -9,7 +9,7 @@ import msgspec
 from apps.api import counters
 from apps.api.endpoint import JSON, NDJSON, Answer, Call, Endpoint
 from apps.api.problems import FieldError, Problem
-from apps.api.shapes import BatchRefusal
+from apps.api.shapes.words import BatchRefusal
 from apps.inference.checks import protected_field
 from apps.inference.decoding import EVENTS, LABELS, Decoded, EventsBody, LabelsBody, Malformed
 from apps.inference.services import events_ingest, labels_ingest

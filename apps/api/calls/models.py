@@ -11,7 +11,7 @@ from django.db import transaction
 
 from apps.api.endpoint import Answer, Call, Endpoint, Parameter
 from apps.api.problems import Problem
-from apps.api.shapes import (
+from apps.api.shapes.models import (
     ModelAnswer,
     ModelBody,
     ModelsAnswer,

@@ -7,7 +7,8 @@ import msgspec
 from apps.api.calls.models import CURSOR, LIMIT, cursor_of, id_of, limit_of
 from apps.api.endpoint import Answer, Call, Endpoint
 from apps.api.problems import FieldError, Problem
-from apps.api.shapes import BatchRefusal, OverrideAnswer, OverridesAnswer, OverridesBody
+from apps.api.shapes.registers import OverrideAnswer, OverridesAnswer, OverridesBody
+from apps.api.shapes.words import BatchRefusal
 from apps.inference.shapes import Receipt
 from apps.monitoring import selectors as monitoring
 from apps.overrides import selectors as read

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apps.api.endpoint import Answer, Call, Endpoint
 from apps.api.problems import not_found
-from apps.api.shapes import ReasonAnswer, RetrainingAnswer, RetrainingBody
+from apps.api.shapes.retraining import ReasonAnswer, RetrainingAnswer, RetrainingBody
 from apps.retraining import selectors, services
 from apps.retraining.selectors import CheckRow
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from apps.api.calls.models import CURSOR, LIMIT, limit_of
 from apps.api.endpoint import Answer, Call, Endpoint, Parameter
-from apps.api.shapes import MetricsAnswer
+from apps.api.shapes.metrics import MetricsAnswer
 from apps.common.errors import Refused
 from apps.monitoring import selectors
 from apps.monitoring.windows import LENGTHS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apps.api.endpoint import Answer, Call, Endpoint
-from apps.api.shapes import AcknowledgedAnswer, AcknowledgementBody, StatusAnswer
+from apps.api.shapes.governance import AcknowledgedAnswer, AcknowledgementBody, StatusAnswer
 from apps.responses import selectors as responses
 from apps.responses.services import status_acknowledge
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from apps.api.calls.attributes import EXAMPLE, declared_to
 from apps.api.endpoint import CSV, JSON, NDJSON, Answer, Call, Endpoint, Stream
 from apps.api.problems import not_found
-from apps.api.shapes import AttributesBody, SubjectBody, UploadAnswer
+from apps.api.shapes.attributes import AttributesBody, SubjectBody, UploadAnswer
 from apps.api.tokens import Bearer
 from apps.vault import selectors
 from apps.vault.services import Receiving, upload_begin, upload_withdraw
