@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib.postgres.search import SearchQuery
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 
 from apps.incidents import complaint_states as states
 from apps.incidents.clocks import COMPLAINT_RULES, ClockRule
 from apps.incidents.models import Complaint, ComplaintStep
-from apps.incidents.models.incidents import LANGUAGE
+from apps.incidents.searching import found_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +136,7 @@ def _chosen(
     found = Complaint.objects.filter(**{name: value for name, value in conditions.items() if value is not None})
     if chosen.due_before is not None:
         found = found.filter(state__in=states.UNANSWERED, due_at__lte=chosen.due_before)
-    if chosen.text.strip():
-        number = chosen.text.strip().lstrip("#")
-        query = Q(search=SearchQuery(chosen.text, config=LANGUAGE, search_type="websearch"))
-        found = found.filter(query | Q(pk=int(number)) if number.isdecimal() and len(number) < 10 else query)
-    return found
+    return found.filter(found_by(chosen.text))
 
 
 def _rows(found: QuerySet[Complaint]) -> tuple[ComplaintRow, ...]:

@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.contrib.postgres.search import SearchQuery
 from django.db.models import Count, Min, Q, QuerySet
 
 from apps.incidents import states
 from apps.incidents.due import WAITING_CLOCKS
 from apps.incidents.models import Action, Incident, IncidentLink, RegulatoryClock
-from apps.incidents.models.incidents import LANGUAGE, SEVERITIES
+from apps.incidents.models.incidents import SEVERITIES
 from apps.incidents.rows import SEVEREST, Due, Filter, IncidentRow, Place
+from apps.incidents.searching import found_by
 
 
 def incidents(
@@ -116,10 +116,7 @@ def _chosen(chosen: Filter, visible: Collection[int] | None, *, but_states: bool
         "reopened_at__isnull": False if chosen.reopened else None,
     }
     found = found.filter(**{name: value for name, value in conditions.items() if value is not None})
-    if chosen.text.strip():
-        number = chosen.text.strip().lstrip("#")
-        query = Q(search=SearchQuery(chosen.text, config=LANGUAGE, search_type="websearch"))
-        found = found.filter(query | Q(pk=int(number)) if number.isdecimal() and len(number) < 10 else query)
+    found = found.filter(found_by(chosen.text))
     if chosen.due_before is not None:
         clocks_due = RegulatoryClock.objects.filter(state__in=WAITING_CLOCKS, due_at__lte=chosen.due_before)
         actions_late = Action.objects.filter(state=Action.State.OPEN, due_at__lte=chosen.due_before)
