@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -17,6 +17,7 @@ from apps.responses import selectors as responses_read
 from apps.responses import services as responses
 from apps.responses.selectors import FindingRow
 
+BELONGS = "Chosen findings belong to another incident, as is said below. Send it again if they are to leave that one."
 CHARTED_FOR = timedelta(days=30)
 CHARTS_AT_MOST = 6
 
@@ -56,6 +57,7 @@ def incident_open_by_hand(
     model: ModelSpec,
     person: User,
     findings: Sequence[FindingRow],
+    leaving: Collection[int],
     run_ids: Sequence[int],
     title: str,
     summary: str,
@@ -68,21 +70,31 @@ def incident_open_by_hand(
     For findings whose cause no incident looks after it does, and gathers all of them. Findings that belong to another
     incident leave it, which its timeline says, and stay apart. What has been escalated goes to the board from here too.
 
+    Parameters
+    ----------
+    leaving
+        The incidents that the person has read that findings will leave.
+
     Raises
     ------
     Http404, PermissionDenied
         The person may not open incidents of this model.
     Refused
-        A finding is no longer open, a run is none of the model's, or a part is missing or wrong.
+        A finding is no longer open, a run is none of the model's, or a part is missing or wrong; ``changed`` where the
+        findings belong to other incidents than the person has read.
     """
     left: dict[int, list[FindingRow]] = {}
     cause = None
     if findings:
+        responses.hold(model.id)
+        findings = responses_read.findings_by_id([finding.id for finding in findings])
         known = responses_read.causes(findings)
         for finding in findings:
             before = known[finding.cause_id].incident if finding.cause_id else None
             if before is not None:
                 left.setdefault(before, []).append(finding)
+        if set(left) != set(leaving):
+            raise Refused("findings", BELONGS, code="changed")
         numbers = [finding.id for finding in findings]
         cause = responses.cause_for_incident(model_id=model.id, finding_ids=numbers, person=person)
         findings = responses_read.findings_of_cause(cause.pk)

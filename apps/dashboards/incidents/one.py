@@ -215,6 +215,7 @@ def _open(person: User, spec: ModelSpec, given: Given) -> int:
         model=spec,
         person=person,
         findings=[each for each in responses.open_findings([spec.id]) if each.id in wanted],
+        leaving=given.numbers("leaving"),
         run_ids=given.numbers("runs"),
         title=given.text("title"),
         summary=given.text("summary"),

@@ -103,6 +103,10 @@ def test_an_officer_chooses_findings_for_an_incident_of_their_own(cast: Cast, in
     begun = browser.get(reverse("incident-new"), {"model": cast.owned.slug, "finding": finding.id})
     assert f'belongs to <a href="{reverse("incident", args=[incident.pk])}">' in begun.content.decode()
     sent = {"model": cast.owned.slug, "findings": finding.id, **begun.context["given"]}
+    unread = browser.post(reverse("incident-new"), sent)
+    assert (unread.status_code, "Send it again" in unread.content.decode()) == (422, True)
+    assert Incident.objects.count() == 1
+    sent["leaving"] = incident.pk
     opened = browser.post(reverse("incident-new"), sent, follow=True).context["page"]
     assert [each.id for each in opened.findings.first] == [finding.id]
     said = page(cast.officer, incident)

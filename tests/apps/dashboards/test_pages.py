@@ -211,7 +211,9 @@ def test_an_officer_acknowledges_in_their_own_name(hiring: ModelSpec) -> None:
     opens = f"{reverse('incident-new')}?model={hiring.slug}&finding={finding.pk}"
     begun = browser.get(opens)
     assert begun.context["given"]["severity"] == finding.severity
-    browser.post(reverse("incident-new"), {"model": hiring.slug, "findings": finding.pk, **begun.context["given"]})
+    (leaving, _), *_ = begun.context["leaves"]
+    sent = {"model": hiring.slug, "findings": finding.pk, "leaving": leaving, **begun.context["given"]}
+    browser.post(reverse("incident-new"), sent)
     page = browser.get(reverse("model", args=[hiring.slug])).content.decode()
     assert f'href="{reverse("incident", args=[Incident.objects.latest("id").pk])}">Incident' in page
 

@@ -73,7 +73,13 @@ def test_an_officer_takes_findings_out_into_an_incident_of_their_own(spec: Model
     mine = [each for each in together if f"cause:{each.cause_id}" == first.cause_key]
     assert len(mine) > 1
     chosen = next(each for each in mine if each.tier == "escalate")
-    given = {"title": "Another matter", "summary": "It is the feed.", "severity": "high", "run_ids": ()}
+    given = {
+        "title": "Another matter",
+        "summary": "It is the feed.",
+        "severity": "high",
+        "run_ids": (),
+        "leaving": (first.pk,),
+    }
     with pytest.raises(PermissionDenied):
         incident_open_by_hand(model=spec, person=User.objects.get(username="auditor"), findings=[chosen], **given)
     number = incident_open_by_hand(model=spec, person=officer, findings=[chosen], **given)
@@ -83,8 +89,11 @@ def test_an_officer_takes_findings_out_into_an_incident_of_their_own(spec: Model
     left = first.steps.get(event="finding_separated")
     assert (left.actor, left.detail) == (officer.actor, {"findings": [chosen.id], "incident": number})
     assert opened.evidence.exists()
-    with pytest.raises(Refused):
-        incident_open_by_hand(model=spec, person=officer, findings=[chosen], **{**given, "run_ids": (10**9,)})
+    with pytest.raises(Refused, match="belong to another incident"):
+        incident_open_by_hand(model=spec, person=officer, findings=[chosen], **given)
+    unknown = {**given, "leaving": (number,), "run_ids": (10**9,)}
+    with pytest.raises(Refused, match="no run"):
+        incident_open_by_hand(model=spec, person=officer, findings=[chosen], **unknown)
     assert responses.causes([responses.finding(chosen.id)]).popitem()[1].incident == number
 
 
