@@ -68,7 +68,7 @@ def cause_join(observation: Observation, releases: Sequence[Release]) -> tuple[C
     if causes:
         back = _cause_before(observation.model_id, observation.key, causes)
         if back is not None:
-            return _joined(back, about, as_of), "it has come back"
+            return _joined(back, about, as_of), "its return"
         for cause in causes:
             if release and release == cause.release:
                 return _joined(cause, about, as_of), f"the release of version {release}"

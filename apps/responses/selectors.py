@@ -246,7 +246,7 @@ def joined_by(finding_ids: Sequence[int]) -> dict[int, str]:
     found: dict[int, str] = {}
     for step in steps.order_by("at", "id"):
         if step.event == "separated":
-            found[step.finding_id] = "taken out of its cause by a person"
+            found[step.finding_id] = "a person's choice"
         elif why := step.detail.get("joined_by"):
             found[step.finding_id] = str(why)
     return found

@@ -313,7 +313,7 @@ def test_a_cause_stays_open_with_its_incident_and_takes_back_what_returns(spec: 
     answer_hours(spec, *["within"] * 3, start=NOON + HOUR)
     assert not selectors.open_findings([spec.id])
     given = answer(spec, look(spec, as_of=NOON + 6 * DAY))
-    assert [(each.cause_key, each.reason) for each in given.additions] == [(cause.key, "it has come back")]
+    assert [(each.cause_key, each.reason) for each in given.additions] == [(cause.key, "its return")]
     given = answer(spec, look(spec, metric="fpr_gap", attribute="sex", group="f", as_of=NOON + 6 * DAY + HOUR))
     assert given.additions == ()
     assert Cause.objects.count() == 2
