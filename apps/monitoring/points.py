@@ -14,7 +14,7 @@ from apps.monitoring.rows import Point, TrendSeries
 from apps.monitoring.runs import latest_runs
 from apps.monitoring.windows import LENGTHS
 
-_STEP = timedelta(hours=12)
+_STEP = timedelta(days=1)
 
 _VALUES = sql.SQL("as_of, value, low, high, n, verdict, severity, run_id")
 _LINE = sql.SQL(
@@ -93,7 +93,7 @@ def points_of_runs(run_ids: Sequence[int], *, judged: bool = False) -> list[Poin
 
 
 def sparklines(chosen: Sequence[Point]) -> dict[int, list[tuple[datetime, float | None]]]:
-    """By model the last value of each half day of 30, oldest first: a step down an index each, not every hour read."""
+    """By model the last value of each of 30 days, oldest first: a step down an index each, not every hour read."""
     lines: dict[int, list[tuple[datetime, float | None]]] = {}
     if not chosen:
         return lines

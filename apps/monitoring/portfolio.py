@@ -13,7 +13,7 @@ from apps.monitoring.standing import worst_of
 def portfolio_points(model_ids: Sequence[int], *, lines: bool = True) -> dict[int, PortfolioRow]:
     """For every model its worst key risk indicator (`worst_of`) and that one's line; four queries for many models.
 
-    The line has the last value of each half day of 30 days; `lines` False leaves it out, and a query.
+    The line has the last value of each of 30 days; `lines` False leaves it out, and a query.
     """
     newest = latest_runs_of(model_ids)
     worst = worst_of(newest)

@@ -20,6 +20,8 @@ from biasgov.fairness.result_columns import ResultColumns
 
 _DOCUMENTS = "SELECT id, document FROM monitoring_run WHERE id = ANY(%s)"
 _FIELDS = tuple(RunRow.__dataclass_fields__)
+KEPT_AT_MOST = 4_096
+_kept: dict[int, RunRow] = {}
 
 
 def run(run_id: int) -> RunRow | None:
@@ -34,7 +36,10 @@ def latest_runs(model_id: int) -> dict[str, RunRow]:
 
 
 def latest_runs_of(model_ids: Sequence[int]) -> dict[int, dict[str, RunRow]]:
-    """`latest_runs` of many models, in two queries."""
+    """`latest_runs` of many models: one query, and a second one where this process has not read a run yet.
+
+    No stored run ever changes.
+    """
     with connection.cursor() as cursor:
         # One step down the unique index per model and window, however many runs there are.
         cursor.execute(
@@ -44,8 +49,16 @@ def latest_runs_of(model_ids: Sequence[int]) -> dict[int, dict[str, RunRow]]:
             [list(model_ids), list(LENGTHS)],
         )
         ids = [identity for (identity,) in cursor.fetchall()]
+    known = {identity: _kept[identity] for identity in ids if identity in _kept}
+    missing = [identity for identity in ids if identity not in known]
+    if missing:
+        read = {row.pk: _row(row) for row in MonitoringRun.objects.filter(pk__in=missing).only(*_FIELDS)}
+        if len(_kept) + len(read) > KEPT_AT_MOST:
+            _kept.clear()
+        _kept.update(read)
+        known |= read
     found: dict[int, dict[str, RunRow]] = {}
-    for row in map(_row, MonitoringRun.objects.filter(pk__in=ids).only(*_FIELDS)):
+    for row in known.values():
         found.setdefault(row.model_id, {})[row.window] = row
     return {identity: {w: rows[w] for w in LENGTHS if w in rows} for identity, rows in found.items()}
 
