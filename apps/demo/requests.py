@@ -1,7 +1,7 @@
 """What the people of the demo have asked for: changes of thresholds, a look into the vault, and a vote of the board.
 
-Told once the workers run, since a proposal needs its back-test: one change comes into force, one is rejected, and a
-relaxation and a request for access wait for compliance. Whoever asks does not sign. The board has a vote before it,
+Told once the workers run, since a proposal needs its back-test: a tighter bound and a relaxation come into force, a
+relaxation is rejected, and another and a request for access wait for compliance. Whoever asks does not sign. The board has a vote before it,
 on what the ladder has escalated about the estimates of income. What an interrupted start has asked for already is not
 asked again.
 """
@@ -37,7 +37,7 @@ Found = TypeVar("Found")
 PATIENCE: Final = 300.0
 """Seconds that a back-test, or the board's convening, may take."""
 LOOK_EVERY: Final = 1.0
-CLAIMS, INCOME = "claims-triage", "income"
+CLAIMS, INCOME, RECIDIVISM = "claims-triage", "income", "recidivism"
 
 
 def ask(watch: Callable[[], object]) -> None:
@@ -57,8 +57,14 @@ def _thresholds(watch: Callable[[], object]) -> None:
         title="Watch claims more closely",
         reason="The pilot's assessment measured differences well below the bound of today.",
     )  # fmt: skip
-    if tighter.state == SUBMITTED:
-        approvals.approval_sign(approval_id=tighter.id, person=carla, digest=tighter.digest, confirmed_at=clock.now())
+    wider = _proposed(
+        RECIDIVISM, omar, "equalized_odds_difference", Bound(None, 0.07), watch,
+        title="A bound that a month of screenings can be held against",
+        reason="A month has some three hundred screenings; about the bound of today it can say nothing either way.",
+    )  # fmt: skip
+    for agreed in (tighter, wider):
+        if agreed.state == SUBMITTED:
+            approvals.approval_sign(approval_id=agreed.id, person=carla, digest=agreed.digest, confirmed_at=clock.now())
     fewer = _proposed(
         INCOME, omar, "demographic_parity_ratio", Bound(0.76, 1.32), watch,
         title="Fewer alerts about estimates of income",
