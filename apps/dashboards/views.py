@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts.permissions import demand, may_somewhere, requires
+from apps.accounts.selectors import names_by_username
 from apps.common import clock
 from apps.dashboards import recomputing, selectors
 from apps.dashboards.acting import done, person_of
@@ -93,6 +94,7 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
     response = response_panel(request.user, spec, head.findings, plan)
     context |= {
         "head": head,
+        "owner": names_by_username([spec.owner]).get(spec.owner, spec.owner),
         "response": response,
         "ladder": ladder(head.findings, response, plan),
         "may_retire": may_somewhere(request.user, "restriction.confirm"),

@@ -1,9 +1,9 @@
 """What the people of the demo have asked for: changes of thresholds, a look into the vault, and a vote of the board.
 
 Told once the workers run, since a proposal needs its back-test: a tighter bound and a relaxation come into force, a
-relaxation is rejected, and another and a request for access wait for compliance. Whoever asks does not sign. The board has a vote before it,
-on what the ladder has escalated about the estimates of income. What an interrupted start has asked for already is not
-asked again.
+relaxation is rejected, and another and a request for access wait for compliance. Whoever asks does not sign. The board
+has a vote before it, on what the ladder has escalated about the estimates of income. What an interrupted start has
+asked for already is not asked again.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from django.urls import Resolver404, resolve, reverse
 
 from apps.accounts.permissions import may
 from apps.accounts.roles import OFFICER
-from apps.accounts.selectors import owners_of, people_with_role
+from apps.accounts.selectors import names_by_username, owners_of, people_with_role
 from apps.approvals import selectors as approvals
 from apps.board import selectors, states
 from apps.board.rules import CHAIR, Rules
@@ -226,7 +226,10 @@ def subject_url(view: CaseDetail) -> str:
 
 def rules_text(rules: Rules) -> str:
     """The rules of a case in words."""
-    tie = {CHAIR: f"a tie is broken by the chair's vote ({rules.chair})"}.get(rules.tie, "a tie fails")
+    tie = "a tie fails"
+    if rules.tie == CHAIR:
+        chair = names_by_username([rules.chair]).get(rules.chair, rules.chair)
+        tie = f"a tie is broken by the chair's vote ({chair})"
     return (
         f"Quorum: {rules.quorum_share} % of the members without a conflict of interest, and at least"
         f" {people(rules.quorum_least)}; abstentions count for it. More votes for than against carry the question;"
