@@ -116,14 +116,17 @@ class VersionDetail:
 
 
 def register_page(user: Any, filters: Filters, *, page: int = 1) -> RegisterPage:
-    """A page of the versions that the person may see, the last one where there are not so many; three queries."""
+    """A page of the versions that the person may see, the last where there are not so many; four queries at most."""
     found = _found(user, filters).annotate(total=Window(Count("*"))).values_list("pk", "total")
     page = max(page, 1)
     rows = list(found[(page - 1) * PAGE : page * PAGE])
-    if not rows and page > 1:
-        page = max(1, -(-found.count() // PAGE))
-        rows = list(found[(page - 1) * PAGE : page * PAGE])
-    total = rows[0][1] if rows else 0
+    if rows or page == 1:
+        total = rows[0][1] if rows else 0
+    else:
+        oldest = list(found.reverse()[:PAGE])
+        total = oldest[0][1] if oldest else 0
+        page = max(1, -(-total // PAGE))
+        rows = oldest[total - (page - 1) * PAGE - 1 :: -1] if oldest else []
     return RegisterPage(_rows([pk for pk, _ in rows], filters.state), total, page, max(1, -(-total // PAGE)))
 
 

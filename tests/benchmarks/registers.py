@@ -198,6 +198,8 @@ def measure() -> dict[str, Any]:
     """Every address, warm: the median of ten, the least work of them, and how many queries it asks; web side."""
     from django.db import connection
 
+    import biasgov.wsgi  # noqa: F401 - sets the process up as the server is
+
     found: dict[str, list[dict[str, Any]]] = {}
     clients, only = _clients(), os.environ.get("ONLY", "").split()
     for page, who, url in addresses():

@@ -20,9 +20,11 @@ from apps.audit.selectors import entries
 from apps.common import clock
 from apps.common.errors import Refused
 from apps.registry.spec import ModelSpec
+from apps.thresholds import register
 from apps.thresholds.limits import HOUSE_LIMITS
 from apps.thresholds.models import PolicyVersion
 from apps.thresholds.selectors import (
+    Filters,
     NoPolicy,
     policies_in_force,
     policy_in_force,
@@ -105,6 +107,18 @@ def test_the_past_before_the_first_version_is_judged_by_it(noon: None, cast: Cas
     first = policy_in_force(cast.owned.id, NOON)
     published(cast.owned, cast.owner, [cast.compliance], effective_from=NOON + DAY)
     assert policy_in_force(cast.owned.id, NOON - 60 * DAY) == first
+
+
+def test_a_page_beyond_the_last_is_the_last(noon: None, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(register, "PAGE", 2)
+    for policy in (TIGHTER, STRICT):
+        published(cast.owned, cast.owner, [cast.compliance], policy)
+    asked = Filters(model=cast.owned.slug)
+    pages = [register.register_page(cast.officer, asked, page=number) for number in (1, 2, 3, 9)]
+    assert [[row.version for row in each.rows] for each in pages] == [[3, 2], [1], [1], [1]]
+    assert {(each.total, each.pages) for each in pages} == {(3, 2)}
+    assert [each.page for each in pages] == [1, 2, 2, 2]
+    assert register.register_page(cast.officer, Filters(model="nothing"), page=7).rows == ()
 
 
 def test_many_models_are_answered_alike_in_two_queries_at_most(
