@@ -21,7 +21,7 @@ from biasgov.fairness.result_columns import ResultColumns
 _DOCUMENTS = "SELECT id, document FROM monitoring_run WHERE id = ANY(%s)"
 _FIELDS = tuple(RunRow.__dataclass_fields__)
 KEPT_AT_MOST = 4_096
-_kept: dict[int, RunRow] = {}
+_kept: dict[tuple[int, datetime, str], RunRow] = {}
 
 
 def run(run_id: int) -> RunRow | None:
@@ -43,16 +43,17 @@ def latest_runs_of(model_ids: Sequence[int]) -> dict[int, dict[str, RunRow]]:
     with connection.cursor() as cursor:
         # One step down the unique index per model and window, however many runs there are.
         cursor.execute(
-            "SELECT r.id FROM unnest(%s::bigint[]) AS m(id) CROSS JOIN unnest(%s::text[]) AS w(name)"
-            ' CROSS JOIN LATERAL (SELECT id FROM monitoring_run WHERE model_id = m.id AND "window" = w.name'
-            " ORDER BY as_of DESC, revision DESC LIMIT 1) r",
+            "SELECT r.* FROM unnest(%s::bigint[]) AS m(id) CROSS JOIN unnest(%s::text[]) AS w(name)"
+            " CROSS JOIN LATERAL (SELECT id, computed_at, document_digest FROM monitoring_run"
+            ' WHERE model_id = m.id AND "window" = w.name ORDER BY as_of DESC, revision DESC LIMIT 1) r',
             [list(model_ids), list(LENGTHS)],
         )
-        ids = [identity for (identity,) in cursor.fetchall()]
-    known = {identity: _kept[identity] for identity in ids if identity in _kept}
-    missing = [identity for identity in ids if identity not in known]
+        newest = cursor.fetchall()
+    known = {key: _kept[key] for key in newest if key in _kept}
+    missing = [identity for identity, *rest in newest if (identity, *rest) not in known]
     if missing:
-        read = {row.pk: _row(row) for row in MonitoringRun.objects.filter(pk__in=missing).only(*_FIELDS)}
+        rows = map(_row, MonitoringRun.objects.filter(pk__in=missing).only(*_FIELDS))
+        read = {(row.id, row.computed_at, row.document_digest): row for row in rows}
         if len(_kept) + len(read) > KEPT_AT_MOST:
             _kept.clear()
         _kept.update(read)
