@@ -29,6 +29,17 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
 
 
 @pytest.fixture(autouse=True)
+def _nothing_kept() -> None:
+    """What a process keeps of rows that never change is of another database here: ids begin anew with every copy."""
+    from apps.monitoring import runs
+    from apps.registry import selectors
+    from apps.thresholds import versions
+
+    for kept in (runs._kept, selectors._kept, versions._kept):
+        kept.clear()
+
+
+@pytest.fixture(autouse=True)
 def _web_side(request: pytest.FixtureRequest) -> Iterator[None]:
     """Every database test starts as the web side; `tests.sides.side` switches."""
     marker = request.node.get_closest_marker("django_db")

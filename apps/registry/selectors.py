@@ -49,7 +49,7 @@ def specs_of(models: QuerySet[MonitoredModel]) -> tuple[ModelSpec, ...]:
     process as long as these are the same.
     """
     newest = ModelVersion.objects.filter(model=OuterRef("pk")).order_by("-pk").values("pk")[:1]
-    states = list(models.values_list("pk", "created_at", Subquery(newest)))
+    states = list(models.values_list("pk", "slug", "created_at", Subquery(newest)))
     known = {state: _kept[state] for state in states if state in _kept}
     missing = {state[0]: state for state in states if state not in known}
     if missing:

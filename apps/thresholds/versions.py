@@ -53,7 +53,7 @@ class PolicyStart:
 
 
 KEPT_AT_MOST = 1_024
-_kept: dict[tuple[int, datetime], PolicyInForce] = {}
+_kept: dict[tuple[int, int, str, datetime], PolicyInForce] = {}
 
 
 def policy_in_force(model_id: int, at: datetime) -> PolicyInForce:
@@ -76,19 +76,19 @@ def policies_in_force(model_ids: Sequence[int], at: datetime) -> dict[int, Polic
     with connection.cursor() as cursor:
         # One step down an index per model, however many versions it has had.
         cursor.execute(
-            "SELECT coalesce(started.id, first.id), coalesce(started.published_at, first.published_at)"
-            " FROM unnest(%s::bigint[]) AS m(id)"
-            " LEFT JOIN LATERAL (SELECT id, published_at FROM thresholds_policyversion WHERE model_id = m.id"
+            "SELECT v.id, v.model_id, v.digest, v.published_at FROM unnest(%s::bigint[]) AS m(id)"
+            " LEFT JOIN LATERAL (SELECT id FROM thresholds_policyversion WHERE model_id = m.id"
             " AND effective_from <= %s ORDER BY version DESC LIMIT 1) started ON true"
-            " LEFT JOIN LATERAL (SELECT id, published_at FROM thresholds_policyversion WHERE model_id = m.id"
-            " AND started.id IS NULL ORDER BY effective_from, version DESC LIMIT 1) first ON true",
+            " LEFT JOIN LATERAL (SELECT id FROM thresholds_policyversion WHERE model_id = m.id"
+            " AND started.id IS NULL ORDER BY effective_from, version DESC LIMIT 1) first ON true"
+            " JOIN thresholds_policyversion v ON v.id = coalesce(started.id, first.id)",
             [list(model_ids), at],
         )
-        found = [key for key in cursor.fetchall() if key[0] is not None]
+        found = cursor.fetchall()
     known = {key: _kept[key] for key in found if key in _kept}
-    missing = [pk for pk, published_at in found if (pk, published_at) not in known]
+    missing = [key[0] for key in found if key not in known]
     if missing:
-        rows = {(row.pk, row.published_at): read(row) for row in PolicyVersion.objects.filter(pk__in=missing)}
+        rows = {_key(row): read(row) for row in PolicyVersion.objects.filter(pk__in=missing)}
         if len(_kept) + len(rows) > KEPT_AT_MOST:
             _kept.clear()
         _kept.update(rows)
@@ -100,6 +100,10 @@ def policy_starts(model_id: int, *, limit: int) -> tuple[PolicyStart, ...]:
     """When the newest versions of a model's policy started or start, newest first."""
     rows = PolicyVersion.objects.filter(model_id=model_id).order_by("-version")[:limit]
     return tuple(PolicyStart(*row) for row in rows.values_list("version", "effective_from", "assessment_reference"))
+
+
+def _key(row: PolicyVersion) -> tuple[int, int, str, datetime]:
+    return row.pk, row.model_id, row.digest, row.published_at
 
 
 def newest_version(model_id: int) -> PolicyInForce:
